@@ -1,0 +1,197 @@
+import { encodeExpr } from './encode-expr.ts';
+import {
+  EXTERN_CODES,
+  writeExternType,
+  writeGlobalType,
+  writeLimits,
+  writeRecGroup,
+  writeTableType,
+  writeTagType,
+  writeTypeIdx,
+  writeValType,
+} from './encode-types.ts';
+import {
+  type Data,
+  type Elem,
+  type Export,
+  type Expr,
+  type Func,
+  type Global,
+  type Import,
+  type Memory,
+  type Module,
+  SECTIONS,
+  type SectionName,
+  type Table,
+  type Tag,
+} from './module.ts';
+import { type FuncIdx, sameType, type ValType } from './types.ts';
+import { Writer } from './writer.ts';
+
+type Section = Exclude<SectionName, 'start-of-module'>;
+
+const SECTION_IDS: { readonly [S in Section]: number } = {
+  type: 1,
+  import: 2,
+  function: 3,
+  table: 4,
+  memory: 5,
+  global: 6,
+  export: 7,
+  start: 8,
+  elem: 9,
+  code: 10,
+  data: 11,
+  datacount: 12,
+  tag: 13,
+};
+
+function writeImport(writer: Writer, entry: Import): void {
+  writer.name(entry.module);
+  writer.name(entry.name);
+  writeExternType(writer, entry.desc);
+}
+
+function writeTable(writer: Writer, table: Table): void {
+  if (table.init !== null) {
+    writer.byte(0x40);
+    writer.byte(0x00);
+  }
+  writeTableType(writer, table.type);
+  if (table.init !== null) encodeExpr(writer, table.init);
+}
+
+function writeMemory(writer: Writer, memory: Memory): void {
+  writeLimits(writer, memory.type);
+}
+
+function writeTag(writer: Writer, tag: Tag): void {
+  writeTagType(writer, tag.type);
+}
+
+function writeGlobal(writer: Writer, global: Global): void {
+  writeGlobalType(writer, global.type);
+  encodeExpr(writer, global.init);
+}
+
+function writeExport(writer: Writer, entry: Export): void {
+  writer.name(entry.name);
+  writer.byte(EXTERN_CODES[entry.kind]);
+  writer.u32(entry.index);
+}
+
+function functionsOf(init: readonly Expr[]): FuncIdx[] | null {
+  const list: FuncIdx[] = [];
+  for (const expr of init) {
+    const [only] = expr;
+    if (expr.length !== 1 || only?.op !== 'ref.func') return null;
+    list.push(only.func);
+  }
+  return list;
+}
+
+/** Picks the shortest of the forms that mean the segment (Wasm 3.0 §5.5.12). */
+function writeElem(writer: Writer, { type, init, mode }: Elem): void {
+  const ofFunc = type.heap === 'func';
+  const indices = ofFunc && !type.nullable ? functionsOf(init) : null;
+  const implied = mode.kind === 'active' && mode.target === 0 && (indices !== null || (ofFunc && type.nullable));
+  const form = { passive: 1, declarative: 3, active: implied ? 0 : 2 }[mode.kind] | (indices === null ? 4 : 0);
+  writer.u32(form);
+  if (mode.kind === 'active') {
+    if (!implied) writer.u32(mode.target);
+    encodeExpr(writer, mode.offset);
+  }
+  if (indices !== null) {
+    if (!implied) writer.byte(0x00);
+    writer.vec(indices, (out, index) => out.u32(index));
+  } else {
+    if (!implied) writeValType(writer, type);
+    writer.vec(init, encodeExpr);
+  }
+}
+
+function writeData(writer: Writer, { bytes, mode }: Data): void {
+  if (mode.kind === 'passive') writer.u32(1);
+  else {
+    writer.u32(mode.target === 0 ? 0 : 2);
+    if (mode.target !== 0) writer.u32(mode.target);
+    encodeExpr(writer, mode.offset);
+  }
+  writer.u32(bytes.length);
+  writer.raw(bytes);
+}
+
+function writeLocals(writer: Writer, locals: readonly ValType[]): void {
+  const runs: { length: number; readonly type: ValType }[] = [];
+  for (const type of locals) {
+    const run = runs.at(-1);
+    if (run !== undefined && sameType(run.type, type)) run.length++;
+    else runs.push({ length: 1, type });
+  }
+  writer.vec(runs, (out, run) => {
+    out.u32(run.length);
+    writeValType(out, run.type);
+  });
+}
+
+function writeFunc(writer: Writer, func: Func): void {
+  writer.sized(() => {
+    writeLocals(writer, func.locals);
+    encodeExpr(writer, func.body);
+  });
+}
+
+function list<T>(writer: Writer, items: readonly T[], item: (writer: Writer, value: T) => void): void {
+  if (items.length > 0) writer.vec(items, item);
+}
+
+/** What is between each section's size and its end; nothing where the section need not be there. */
+const CONTENT: { readonly [S in Section]: (writer: Writer, module: Module) => void } = {
+  type: (writer, module) => list(writer, module.recGroups, writeRecGroup),
+  import: (writer, module) => list(writer, module.imports, writeImport),
+  function: (writer, module) => list(writer, module.funcs, (out, func) => writeTypeIdx(out, func.type)),
+  table: (writer, module) => list(writer, module.tables, writeTable),
+  memory: (writer, module) => list(writer, module.memories, writeMemory),
+  tag: (writer, module) => list(writer, module.tags, writeTag),
+  global: (writer, module) => list(writer, module.globals, writeGlobal),
+  export: (writer, module) => list(writer, module.exports, writeExport),
+  start: (writer, module) => {
+    if (module.start !== null) writer.u32(module.start);
+  },
+  elem: (writer, module) => list(writer, module.elems, writeElem),
+  datacount: (writer, module) => {
+    if (module.dataCount) writer.u32(module.datas.length);
+  },
+  code: (writer, module) => list(writer, module.funcs, writeFunc),
+  data: (writer, module) => list(writer, module.datas, writeData),
+};
+
+/**
+ * Encodes a module (Wasm 3.0 §5.5): shortest integers, shortest segment forms, no empty sections, every custom section behind the
+ * section it followed. `at` fields are ignored. Throws `RangeError` where an index or immediate cannot be encoded; whether the module is
+ * valid is not looked at.
+ */
+export function encode(module: Module): Uint8Array<ArrayBuffer> {
+  const writer = new Writer();
+  writer.raw(Uint8Array.of(0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00));
+  for (const section of SECTIONS) {
+    if (section !== 'start-of-module') {
+      const content = new Writer();
+      CONTENT[section](content, module);
+      if (content.length > 0) {
+        writer.byte(SECTION_IDS[section]);
+        writer.u32(content.length);
+        writer.raw(content.finish());
+      }
+    }
+    for (const custom of module.customs) {
+      if (custom.after !== section) continue;
+      writer.byte(0);
+      writer.sized(() => {
+        writer.name(custom.name);
+        writer.raw(custom.bytes);
+      });
+    }
+  }
+  return writer.finish();
+}

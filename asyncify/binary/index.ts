@@ -1,0 +1,8 @@
+export { decode } from './decode.ts';
+export { encode } from './encode.ts';
+export * from './immediates.ts';
+export * from './module.ts';
+export * from './names.ts';
+export * from './opcodes.ts';
+export { describe, describeType } from './print.ts';
+export * from './types.ts';

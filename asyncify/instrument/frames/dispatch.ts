@@ -1,0 +1,55 @@
+import type { LocalIdx } from '../../binary/types.ts';
+import type { Asm, Label } from '../../lower/asm.ts';
+
+/** Where resume points `low`..`high` are reached. */
+export interface Target {
+  readonly low: number;
+  readonly high: number;
+  readonly label: Label;
+}
+
+/** A table may have this many entries for each target before comparisons are smaller. */
+const DENSITY = 4;
+
+/**
+ * Emits the jump to the target that holds the resume point in `point`; 0 falls through. A point outside the targets does
+ * not come here.
+ */
+export function dispatch(asm: Asm, point: LocalIdx, targets: readonly Target[]): void {
+  const sorted = [...targets].sort((a, b) => a.low - b.low);
+  const [first] = sorted;
+  const last = sorted.at(-1);
+  if (first === undefined || last === undefined) return;
+  if (first === last) {
+    asm.get(point).brIf(first.label);
+    return;
+  }
+  const normal = asm.open('block');
+  asm.get(point).do('i32.eqz').brIf(normal);
+  const span = last.high - first.low + 1;
+  if (span <= DENSITY * sorted.length + 8) {
+    const labels: Label[] = [];
+    for (const target of sorted) {
+      while (labels.length < target.low - first.low) labels.push(normal);
+      for (let id = target.low; id <= target.high; id++) labels.push(target.label);
+    }
+    asm.get(point);
+    if (first.low !== 0) asm.i32(first.low).do('i32.sub');
+    asm.brTable([...labels, normal]);
+  } else {
+    search(asm, point, sorted);
+  }
+  asm.close();
+}
+
+function search(asm: Asm, point: LocalIdx, targets: readonly Target[]): void {
+  if (targets.length === 1) {
+    asm.br((targets[0] as Target).label);
+    return;
+  }
+  const middle = targets.length >> 1;
+  asm.get(point).i32((targets[middle] as Target).low).do('i32.lt_u').open('if');
+  search(asm, point, targets.slice(0, middle));
+  asm.close();
+  search(asm, point, targets.slice(middle));
+}

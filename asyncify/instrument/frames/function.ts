@@ -1,0 +1,498 @@
+import type { BlockType, Handler } from '../../binary/immediates.ts';
+import type { Func } from '../../binary/module.ts';
+import type { Instr } from '../../binary/opcodes.ts';
+import type { FuncIdx, LocalIdx, ValType } from '../../binary/types.ts';
+import { isRef, refType } from '../../binary/types.ts';
+import { RefusedError } from '../../errors.ts';
+import { Asm, EMPTY, type Label, Locals, made } from '../../lower/asm.ts';
+import type { Code } from '../../lower/build.ts';
+import { CATCHES, FRAME, T } from '../../lower/runtime-types.ts';
+import { type WalkState, walkFunction } from '../../validate/index.ts';
+import { dispatch, type Target } from './dispatch.ts';
+import { liveAtPoints } from './liveness.ts';
+import type { Lowering, ResumeInstr } from './lowering.ts';
+import { Operands } from './operands.ts';
+import { type Construct, findPoints, type Item, leaves, opens, type Point, type Points, range } from './points.ts';
+import { frameType, nullable } from './stubs.ts';
+
+/** The labels at one item: where re-entry arrives, and where the normal way joins again. */
+interface Wrapper {
+  readonly arrive: Label;
+  readonly join: Label | null;
+}
+
+/** A construct of the source that is open. */
+interface Frame {
+  readonly label: Label;
+  /** Set where it holds resume points: its parameters then lie in spill locals, not on the stack. */
+  readonly construct: Construct | null;
+  /** Operand height below its parameters. */
+  readonly height: number;
+  readonly params: readonly ValType[];
+  readonly results: readonly ValType[];
+}
+
+/**
+ * Translates one function that has resume points or handles suspensions. The output is the source's code with, after
+ * each instruction that may unwind, a branch to code that saves the live locals in a frame; and, at the start of the
+ * function and of each construct around a resume point, a jump towards the point a frame is re-entered at.
+ */
+export class FunctionTranslator {
+  readonly #lowering: Lowering;
+  readonly #func: Func;
+  readonly #index: FuncIdx;
+  readonly #params: readonly ValType[];
+  readonly #results: readonly ValType[];
+  readonly #localTypes: readonly ValType[];
+  readonly #asm = new Asm();
+  readonly #locals: Locals;
+  readonly #operands: Operands;
+  readonly #points: Points;
+  readonly #wrappers = new Map<Item, Wrapper>();
+  readonly #frames: Frame[] = [];
+  readonly #saved = new Set<number>();
+  readonly #temps = new Map<string, LocalIdx>();
+  #unwind: Label | null = null;
+  /** Nesting of constructs opened in dead code; -1: live. */
+  #dead = -1;
+  /** Targets that the first construct of the one just opened has to dispatch to. */
+  #inherited: readonly Target[] = [];
+
+  constructor(lowering: Lowering, index: FuncIdx) {
+    this.#lowering = lowering;
+    const { info, build, suspensions } = lowering;
+    this.#index = index;
+    this.#func = info.module.funcs[index - info.importedFuncs] as Func;
+    const { params, results } = build.signature(this.#func.type);
+    this.#params = params;
+    this.#results = results;
+    this.#localTypes = [...params, ...build.vals(this.#func.locals)];
+    this.#locals = new Locals(params.length);
+    // Re-entry jumps over assignments, so that a local without default would not count as initialised.
+    for (const type of this.#localTypes.slice(params.length)) this.#locals.add(nullable(type));
+    this.#operands = new Operands(this.#asm, this.#locals);
+    this.#points = findPoints(this.#func.body, (instr) => suspensions.unwinds(instr) !== null);
+  }
+
+  translate(): Code {
+    const { body } = this.#func;
+    const { count, at, root } = this.#points;
+    if (count > 0) {
+      const isPoint = (index: number): boolean => at.get(index)?.kind === 'point';
+      for (const local of liveAtPoints(body, this.#localTypes.length, isPoint)) this.#saved.add(local);
+      this.#unwind = this.#asm.open('block');
+    }
+    const label = count > 0 ? this.#asm.open('block', this.#blockType([], this.#results)) : { level: -1 };
+    this.#frames.push({ label, construct: root, height: 0, params: [], results: this.#results });
+    this.#openArm(root.items, root.startsWithFirst);
+    const { info } = this.#lowering;
+    walkFunction(info, this.#index - info.importedFuncs, {
+      after: (instr, index, state) => this.#instr(instr, index, state),
+    });
+    if (this.#dead < 0) this.#operands.flush();
+    if (count === 0) return { locals: this.#locals.declared, body: this.#asm.out };
+    this.#asm.close().do('return').close();
+    return this.#withFrame();
+  }
+
+  // ---- the frame around the body
+
+  #withFrame(): Code {
+    const { build, stubs, state } = this.#lowering;
+    const saved = [...this.#saved].sort((a, b) => a - b) as LocalIdx[];
+    const typeOf = (local: LocalIdx): ValType =>
+      this.#localTypes[local] ?? (this.#locals.declared[local - this.#params.length] as ValType);
+    const type = frameType(build, saved.map(typeOf));
+    const frame = this.#locals.add(refType(type, true));
+    const point = this.#point;
+    const asm = new Asm();
+    const fresh = asm.open('block');
+    asm.globalGet(state.reentry).brOnNull(fresh).cast(refType(type, false)).set(frame);
+    asm.null(T.frame).globalSet(state.reentry);
+    asm.get(frame).structGet(type, FRAME.point);
+    if (this.#points.anyCatches) asm.i32(~CATCHES).do('i32.and');
+    asm.set(point);
+    saved.forEach((local, index) => {
+      asm.get(frame).structGet(type, FRAME.locals + index);
+      if (local < this.#params.length && this.#nonNull(local)) asm.do('ref.as_non_null');
+      asm.set(local);
+    });
+    asm.close().pushAll(this.#asm.out);
+    asm.get(frame).do('ref.is_null').open('if');
+    asm.op('struct.new_default', { type }).tee(frame);
+    const reentry = stubs.reentry(this.#index, this.#func.type, `${this.#index}`);
+    asm.op('ref.func', { func: build.declare(reentry) }).structSet(type, FRAME.fn).close();
+    asm.get(frame).get(point).structSet(type, FRAME.point);
+    saved.forEach((local, index) => {
+      asm.get(frame).get(local).structSet(type, FRAME.locals + index);
+    });
+    asm.globalGet(state.shared('tail')).get(frame).structSet(T.frame, FRAME.next);
+    asm.get(frame).globalSet(state.shared('tail'));
+    for (const result of this.#results) {
+      const code = stubs.dummies.of(result);
+      if (code === null) {
+        throw new RefusedError('a function whose result type has no value cannot unwind', {
+          offset: this.#func.at,
+          func: this.#index,
+        });
+      }
+      asm.pushAll(code);
+    }
+    return { locals: this.#locals.declared, body: asm.out };
+  }
+
+  get #point(): LocalIdx {
+    return this.#temp('point', 'i32');
+  }
+  #temp(name: string, type: ValType): LocalIdx {
+    let local = this.#temps.get(name);
+    if (local === undefined) {
+      local = this.#locals.add(type);
+      this.#temps.set(name, local);
+    }
+    return local;
+  }
+  #nonNull(local: number): boolean {
+    const type = this.#localTypes[local];
+    return type !== undefined && isRef(type) && !type.nullable;
+  }
+
+  // ---- constructs
+
+  #blockType(params: readonly ValType[], results: readonly ValType[]): BlockType {
+    if (params.length === 0 && results.length === 0) return EMPTY;
+    if (params.length === 0 && results.length === 1) return { kind: 'value', type: results[0] as ValType };
+    return { kind: 'type', type: this.#lowering.build.funcType(params, results) };
+  }
+
+  #labelOf(index: number): Label {
+    return (this.#frames[this.#frames.length - 1 - index] as Frame).label;
+  }
+
+  /** Opens the labels of an arm's items and emits the jump towards them. */
+  #openArm(items: readonly Item[], startsWithFirst: boolean): void {
+    const targets = [...this.#inherited];
+    this.#inherited = [];
+    for (let at = items.length - 1; at >= (startsWithFirst ? 1 : 0); at--) {
+      const item = items[at] as Item;
+      const join = this.#needsJoin(item) ? this.#asm.open('block') : null;
+      const arrive = this.#asm.open('block');
+      this.#wrappers.set(item, { arrive, join });
+      const [low, high] = range(item);
+      targets.push({ low, high, label: arrive });
+    }
+    if (startsWithFirst) this.#inherited = targets;
+    else if (targets.length > 0) dispatch(this.#asm, this.#point, targets);
+  }
+
+  #needsJoin(item: Item): boolean {
+    if (item.kind === 'construct') return false;
+    const instr = this.#func.body[item.index] as Instr;
+    switch (instr.op) {
+      case 'suspend':
+      case 'switch':
+        return false;
+      case 'resume':
+      case 'resume_throw':
+      case 'resume_throw_ref':
+        return item.catches || instr.handlers.some((handler) => handler.kind === 'label');
+      default:
+        return item.catches || this.#callResults(instr).length > 0;
+    }
+  }
+
+  #callResults(instr: Instr): readonly ValType[] {
+    const { build } = this.#lowering;
+    switch (instr.op) {
+      case 'call':
+        return build.signature(this.#lowering.typeOf(instr.func)).results;
+      case 'call_ref':
+      case 'call_indirect':
+        return build.signature(instr.type).results;
+      default:
+        return [];
+    }
+  }
+
+  /** The way of a re-entry meets the normal one where an item's code starts. */
+  #arrive(item: Item): void {
+    if (this.#wrappers.has(item)) this.#asm.close();
+  }
+
+  #open(instr: Instr & { readonly block: BlockType }, index: number, state: WalkState): void {
+    const { build } = this.#lowering;
+    const control = state.controls.at(-1);
+    if (control === undefined) throw new RangeError('no construct open');
+    const params = build.vals(control.params);
+    const results = build.vals(control.results);
+    const { height } = control;
+    const item = this.#points.at.get(index);
+    const construct = item?.kind === 'construct' ? item : null;
+    const asm = this.#asm;
+    if (construct === null) {
+      this.#operands.flush();
+      if (instr.op === 'if') this.#operands.truncate(height + params.length);
+      const label = this.#emitOpen(instr, this.#blockType(params, results), null);
+      this.#frames.push({ label, construct, height, params, results });
+      return;
+    }
+    let condition: LocalIdx | null = null;
+    if (instr.op === 'if') {
+      condition = this.#temp('condition', 'i32');
+      this.#operands.emitTop();
+      asm.set(condition);
+    }
+    this.#operands.spillAll(height);
+    this.#operands.retype(height, params);
+    this.#arrive(construct);
+    const relaxed = instr.op === 'loop' ? params.map(nullable) : [];
+    if (instr.op === 'loop') this.#operands.getSpilledRaw(height, params);
+    const label = this.#emitOpen(instr, this.#blockType(relaxed, results), this.#armChoice(construct, condition));
+    if (instr.op === 'loop') this.#operands.setSpilled(height, params);
+    this.#frames.push({ label, construct, height, params, results });
+    this.#openArm(construct.items.slice(0, construct.elseFrom), construct.startsWithFirst);
+  }
+
+  /** The condition of an `if` that re-entry passes through: the arm that holds the resume point, or the source's. */
+  #armChoice(construct: Construct, condition: LocalIdx | null): (() => void) | null {
+    if (condition === null) return null;
+    return () => {
+      const asm = this.#asm;
+      const firstElse = construct.items[construct.elseFrom];
+      if (firstElse === undefined) asm.i32(1);
+      else if (construct.elseFrom === 0) asm.i32(0);
+      else asm.get(this.#point).i32(range(firstElse)[0]).do('i32.lt_u');
+      asm.get(condition).get(this.#point).do('select');
+    };
+  }
+
+  #emitOpen(instr: Instr & { readonly block: BlockType }, block: BlockType, choice: (() => void) | null): Label {
+    switch (instr.op) {
+      case 'try_table':
+        return this.#asm.openTry(block, this.#lowering.catches(instr.catches, (index) => this.#labelOf(index)));
+      case 'block':
+      case 'loop':
+      case 'if':
+        choice?.();
+        return this.#asm.open(instr.op, block);
+      default:
+        throw new RangeError(`${instr.op} opens no block here`);
+    }
+  }
+
+  #else(): void {
+    const frame = this.#frames.at(-1) as Frame;
+    if (this.#dead < 0) this.#operands.flush();
+    this.#dead = -1;
+    this.#asm.else();
+    this.#operands.truncate(frame.height);
+    if (frame.construct === null) this.#operands.pushed(frame.params);
+    else {
+      this.#operands.pushSpilled(frame.params);
+      this.#openArm(frame.construct.items.slice(frame.construct.elseFrom), false);
+    }
+  }
+
+  #end(): void {
+    const frame = this.#frames.pop() as Frame;
+    if (this.#dead < 0) this.#operands.flush();
+    this.#dead = -1;
+    this.#asm.close();
+    this.#operands.truncate(frame.height);
+    this.#pushResults(frame.height, frame.results);
+  }
+
+  /** Takes results that are on the real stack; they cannot stay there above operands that are not. */
+  #pushResults(height: number, results: readonly ValType[]): void {
+    if (!this.#operands.deferredBelow(height)) {
+      this.#operands.pushed(results);
+      return;
+    }
+    this.#operands.setSpilled(height, results);
+    this.#operands.pushSpilled(results);
+  }
+
+  // ---- instructions
+
+  #instr(instr: Instr, index: number, state: WalkState): void {
+    const { op } = instr;
+    if (this.#dead >= 0) {
+      if (opens(op)) this.#dead++;
+      else if (this.#dead > 0) {
+        if (op === 'end') this.#dead--;
+      } else if (op === 'else') this.#else();
+      else if (op === 'end') this.#end();
+      return;
+    }
+    if ('block' in instr) {
+      this.#open(instr, index, state);
+      return;
+    }
+    if (op === 'else') this.#else();
+    else if (op === 'end') this.#end();
+    else this.#plain(instr, index, state);
+    if (leaves(op)) this.#dead = 0;
+  }
+
+  #plain(instr: Instr, index: number, state: WalkState): void {
+    const { build } = this.#lowering;
+    const item = this.#points.at.get(index);
+    if (item?.kind === 'point') {
+      this.#suspending(instr, item, state);
+      return;
+    }
+    const pushed = (): ValType[] => build.vals(state.operands.slice(state.low) as ValType[]);
+    switch (instr.op) {
+      case 'local.get': {
+        const type = this.#localTypes[instr.local] as ValType;
+        const declared = instr.local >= this.#params.length && this.#nonNull(instr.local);
+        const code = declared ? [instr, made('ref.as_non_null', {})] : [instr];
+        this.#operands.pushCode(type, code, instr.local);
+        return;
+      }
+      case 'i32.const':
+      case 'i64.const':
+      case 'f32.const':
+      case 'f64.const':
+      case 'v128.const':
+      case 'ref.null':
+      case 'ref.func':
+        this.#operands.pushCode(pushed()[0] as ValType, [this.#lowering.simple(instr)], null);
+        return;
+      case 'drop':
+        if (this.#operands.dropUnmade()) return;
+        break;
+      case 'resume':
+      case 'resume_throw':
+      case 'resume_throw_ref':
+        this.#operands.flush();
+        this.#resumeHere(instr, state);
+        this.#operands.truncate(state.low);
+        this.#operands.pushed(pushed());
+        return;
+      default:
+    }
+    this.#operands.flush();
+    this.#asm.push(this.#relabel(this.#lowering.simple(instr)));
+    if (instr.op === 'local.tee' && instr.local >= this.#params.length && this.#nonNull(instr.local)) {
+      this.#asm.do('ref.as_non_null');
+    }
+    this.#operands.truncate(state.low);
+    if (!leaves(instr.op)) this.#operands.pushed(pushed());
+  }
+
+  #relabel(instr: Instr): Instr {
+    const depth = (index: number) => this.#asm.depthOf(this.#labelOf(index));
+    if ('label' in instr) return { ...instr, label: depth(instr.label) } as Instr;
+    if ('labels' in instr) return { ...instr, labels: instr.labels.map(depth) };
+    if ('cast' in instr) return { ...instr, cast: { ...instr.cast, label: depth(instr.cast.label) } };
+    return instr;
+  }
+
+  /** A `resume` that no suspension passes: the operands below stay where they are. */
+  #resumeHere(instr: ResumeInstr, state: WalkState): void {
+    const outcome = this.#temp('outcome', 'i32');
+    this.#lowering.resume(this.#asm, instr, this.#temp('continuation', refType(T.cont, true)));
+    this.#asm.set(outcome);
+    this.#finishResume(instr, outcome, state);
+  }
+
+  #finishResume(instr: ResumeInstr, outcome: LocalIdx, state: WalkState): void {
+    const { build } = this.#lowering;
+    this.#lowering.outcome(this.#asm, instr, outcome, (handler: Handler & { kind: 'label' }) => {
+      const control = state.controls[state.controls.length - 1 - handler.label];
+      const types = control === undefined ? [] : control.op === 'loop' ? control.params : control.results;
+      return { label: this.#labelOf(handler.label), types };
+    });
+    this.#lowering.state.load(this.#asm, build.vals(this.#lowering.contFunc(instr.type).results));
+  }
+
+  // ---- resume points
+
+  #suspending(instr: Instr, point: Point, state: WalkState): void {
+    const { low } = state;
+    const { build, state: runtime, suspensions } = this.#lowering;
+    this.#operands.isolate(low);
+    this.#operands.truncate(low);
+    for (const local of this.#operands.localsBelow(low)) this.#saved.add(local);
+    const asm = this.#asm;
+    const wrapper = this.#wrappers.get(point) as Wrapper;
+    const results = build.vals(state.operands.slice(low) as ValType[]);
+    const unwinds = suspensions.unwinds(instr);
+    switch (instr.op) {
+      case 'suspend':
+        runtime.store(asm, build.vals(this.#lowering.tagType(instr.tag).params));
+        asm.globalGet(runtime.tag(instr.tag)).call(this.#lowering.stubs.runtime.suspend);
+        this.#leave(point);
+        this.#reenter(point, wrapper);
+        runtime.load(asm, results);
+        this.#pushResults(low, results);
+        return;
+      case 'switch':
+        this.#lowering.switch(asm, instr, this.#temp('continuation', refType(T.cont, true)));
+        this.#leave(point);
+        this.#reenter(point, wrapper);
+        runtime.load(asm, results);
+        this.#pushResults(low, results);
+        return;
+      case 'resume':
+      case 'resume_throw':
+      case 'resume_throw_ref': {
+        const outcome = this.#temp('outcome', 'i32');
+        this.#lowering.resume(asm, instr, this.#temp('continuation', refType(T.cont, true)));
+        asm.set(outcome);
+        this.#leaveIf(point, unwinds === 'shared');
+        if (wrapper.join !== null) asm.br(wrapper.join);
+        this.#reenter(point, wrapper);
+        if (wrapper.join !== null) {
+          asm.globalGet(runtime.shared('outcome')).set(outcome);
+          asm.close();
+        }
+        this.#finishResume(instr, outcome, state);
+        this.#pushResults(low, results);
+        return;
+      }
+      default: {
+        asm.push(this.#lowering.simple(instr));
+        this.#leaveIf(point, unwinds === 'shared');
+        this.#operands.setSpilled(low, results);
+        if (wrapper.join !== null) asm.br(wrapper.join);
+        this.#reenter(point, wrapper);
+        if (wrapper.join !== null) {
+          runtime.load(asm, results);
+          this.#operands.setSpilled(low, results);
+          asm.close();
+        }
+        this.#operands.pushSpilled(results);
+      }
+    }
+  }
+
+  /** Emits the jump to the code that saves the frame. */
+  #leave(point: Point): void {
+    this.#asm.i32(point.id | (point.catches ? CATCHES : 0)).set(this.#point);
+    this.#asm.br(this.#unwind as Label);
+  }
+
+  #leaveIf(point: Point, shared: boolean): void {
+    const { state } = this.#lowering;
+    const both = shared && state.linking === 'linked';
+    this.#asm.globalGet(both ? state.shared('unwinding') : state.unwinding).open('if');
+    if (both) this.#asm.i32(1).globalSet(state.unwinding);
+    this.#leave(point);
+    this.#asm.close();
+  }
+
+  /** Emits what a re-entry does first at its resume point: it is one no longer, and an exception may be waiting. */
+  #reenter(point: Point, wrapper: Wrapper): void {
+    const asm = this.#asm;
+    const { state } = this.#lowering;
+    this.#arrive(point);
+    asm.i32(0).set(this.#point);
+    if (!point.catches || !state.exceptions || wrapper === undefined) return;
+    const none = asm.open('block');
+    asm.globalGet(state.shared('exception')).brOnNull(none);
+    asm.null('exn').globalSet(state.shared('exception')).do('throw_ref').close();
+  }
+}
+

@@ -1,0 +1,114 @@
+import type { Expr } from '../../binary/module.ts';
+import type { Instr, OpName } from '../../binary/opcodes.ts';
+
+/** A place where a function may be re-entered, or a construct that holds such places, in source order. */
+export type Item = Point | Construct;
+
+export interface Point {
+  readonly kind: 'point';
+  /** Index of the instruction in the body. */
+  readonly index: number;
+  /** Number of the resume point, from 1. */
+  readonly id: number;
+  /** Whether a `try_table` of this function encloses it. */
+  readonly catches: boolean;
+}
+
+export interface Construct {
+  readonly kind: 'construct';
+  readonly index: number;
+  readonly op: OpName;
+  readonly items: Item[];
+  /** Items from here on lie in the `else` arm. */
+  elseFrom: number;
+  /** Whether its first instruction opens the construct of its first item. */
+  startsWithFirst: boolean;
+}
+
+export interface Points {
+  readonly root: Construct;
+  /** The items by the index of their (opening) instruction. */
+  readonly at: ReadonlyMap<number, Item>;
+  readonly count: number;
+  /** Whether some point lies in a `try_table`. */
+  readonly anyCatches: boolean;
+}
+
+const LEAVES: ReadonlySet<OpName> = new Set([
+  'unreachable',
+  'br',
+  'br_table',
+  'return',
+  'return_call',
+  'return_call_indirect',
+  'return_call_ref',
+  'throw',
+  'throw_ref',
+  'rethrow',
+]);
+const OPENS: ReadonlySet<OpName> = new Set(['block', 'loop', 'if', 'try_table']);
+
+export function opens(op: OpName): boolean {
+  return OPENS.has(op);
+}
+
+/** Whether the code after an instruction is dead. */
+export function leaves(op: OpName): boolean {
+  return LEAVES.has(op);
+}
+
+/** The lowest and highest resume point of an item. */
+export function range(item: Item): [number, number] {
+  if (item.kind === 'point') return [item.id, item.id];
+  const first = item.items[0];
+  const last = item.items.at(-1);
+  return first === undefined || last === undefined ? [0, 0] : [range(first)[0], range(last)[1]];
+}
+
+/** Finds a function's resume points and the constructs around them; dead code has none. */
+export function findPoints(body: Expr, unwinds: (instr: Instr) => boolean): Points {
+  const at = new Map<number, Item>();
+  const root: Construct = { kind: 'construct', index: -1, op: 'block', items: [], elseFrom: Infinity, startsWithFirst: false };
+  const stack: { construct: Construct; tries: number }[] = [{ construct: root, tries: 0 }];
+  let count = 0;
+  let anyCatches = false;
+  // Depth of constructs opened in dead code; -1: live.
+  let dead = -1;
+  body.forEach((instr, index) => {
+    const { op } = instr;
+    const top = stack.at(-1);
+    if (top === undefined) throw new RangeError('unbalanced body');
+    if (dead >= 0) {
+      if (opens(op)) dead++;
+      else if (op === 'end' && dead > 0) dead--;
+      else if ((op === 'end' || op === 'else') && dead === 0) dead = -1;
+      if (dead >= 0 || (op !== 'end' && op !== 'else')) return;
+    }
+    if (opens(op)) {
+      const construct: Construct = { kind: 'construct', index, op, items: [], elseFrom: Infinity, startsWithFirst: false };
+      stack.push({ construct, tries: top.tries + (op === 'try_table' ? 1 : 0) });
+    } else if (op === 'else') {
+      top.construct.elseFrom = top.construct.items.length;
+    } else if (op === 'end') {
+      stack.pop();
+      const parent = stack.at(-1)?.construct;
+      if (parent !== undefined && top.construct.items.length > 0) {
+        parent.items.push(top.construct);
+        at.set(top.construct.index, top.construct);
+      }
+    } else if (LEAVES.has(op)) {
+      dead = 0;
+    } else if (unwinds(instr)) {
+      const point: Point = { kind: 'point', index, id: ++count, catches: top.tries > 0 };
+      anyCatches ||= point.catches;
+      top.construct.items.push(point);
+      at.set(index, point);
+    }
+  });
+  for (const construct of [root, ...[...at.values()].filter((item) => item.kind === 'construct')]) {
+    const first = construct.items[0];
+    construct.startsWithFirst =
+      first?.kind === 'construct' && first.op !== 'if' && construct.op !== 'if' && first.index === construct.index + 1;
+  }
+  return { root, at, count, anyCatches };
+}

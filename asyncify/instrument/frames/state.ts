@@ -1,0 +1,146 @@
+import type { Instr } from '../../binary/opcodes.ts';
+import type { FuncIdx, GlobalIdx, RefType, TypeIdx, ValType } from '../../binary/types.ts';
+import { isRef, refType } from '../../binary/types.ts';
+import { Asm, made } from '../../lower/asm.ts';
+import type { Build } from '../../lower/build.ts';
+import { zero } from '../../lower/dummies.ts';
+import { SHARED_GLOBALS, SLOT_TYPES, type SharedName, type SlotClass, slotName, TRAP, tagIdentity, type TrapName } from '../../lower/interface.ts';
+import { RUNTIME_TYPES, T } from '../../lower/runtime-types.ts';
+
+/** `closed`: the module links to no other transformed one and keeps the runtime's state to itself. `linked`: the store has it. */
+export type Linking = 'closed' | 'linked';
+
+/** The globals and the slots of the runtime, as seen from one module. */
+export class RuntimeState {
+  readonly build: Build;
+  readonly linking: Linking;
+  /** Whether exceptions can pass through frames; without them the output needs no exnref from the engine. */
+  readonly exceptions: boolean;
+
+  constructor(build: Build, linking: Linking, exceptions: boolean) {
+    this.build = build;
+    this.linking = linking;
+    this.exceptions = exceptions;
+  }
+
+  shared(name: SharedName): GlobalIdx {
+    const type = SHARED_GLOBALS[name];
+    return this.#global(name, { type, mutable: true }, isRef(type) ? made('ref.null', { heap: type.heap }) : zero(type));
+  }
+  /** The stand-in before the first saved frame: its `next` is the innermost. */
+  get anchor(): GlobalIdx {
+    return this.#global('anchor', { type: refType(T.frame, false), mutable: false }, made('struct.new_default', { type: T.frame }));
+  }
+  /** This module's own copy of `unwinding`, read after calls that stay inside; the same global in a closed module. */
+  get unwinding(): GlobalIdx {
+    if (this.linking === 'closed') return this.shared('unwinding');
+    return this.build.addGlobal({ type: 'i32', mutable: true }, [zero('i32')], 'own unwinding');
+  }
+  /** The frame a function of this module is being re-entered from. */
+  get reentry(): GlobalIdx {
+    return this.build.addGlobal({ type: refType(T.frame, true), mutable: true }, [made('ref.null', { heap: T.frame })], 'reentry');
+  }
+  get frameLimit(): GlobalIdx {
+    return this.build.importGlobal('frame-limit', { type: 'i32', mutable: false });
+  }
+
+  #trap: FuncIdx | null = null;
+  /** Emits a trap with a message of the runtime's. */
+  trap(asm: Asm, name: TrapName): void {
+    this.#trap ??= this.build.importFunc('trap', this.build.funcType(['i32'], []));
+    asm.i32(TRAP[name]).call(this.#trap).do('unreachable');
+  }
+
+  #global(name: string, type: { type: ValType; mutable: boolean }, init: Instr): GlobalIdx {
+    if (this.linking === 'linked') return this.build.importGlobal(name, type);
+    return this.build.addGlobal(type, [init], `runtime ${name}`);
+  }
+
+  // ---- slots: payloads and results travel in globals, one list a class of types
+
+  #classOf(type: ValType): SlotClass {
+    if (!isRef(type)) return type;
+    const { heap } = type;
+    if (typeof heap === 'number') {
+      if (heap < RUNTIME_TYPES) return heap === T.reenter ? 'func' : 'any';
+      const source = (heap - RUNTIME_TYPES) as TypeIdx;
+      return this.build.info.comp(source).kind === 'func' ? 'func' : 'any';
+    }
+    switch (heap) {
+      case 'func':
+      case 'nofunc':
+        return 'func';
+      case 'extern':
+      case 'noextern':
+        return 'extern';
+      case 'exn':
+      case 'noexn':
+        return 'exn';
+      default:
+        return 'any';
+    }
+  }
+  #slots(types: readonly ValType[]): GlobalIdx[] {
+    const used = new Map<SlotClass, number>();
+    return types.map((type) => {
+      const slotClass = this.#classOf(type);
+      const index = used.get(slotClass) ?? 0;
+      used.set(slotClass, index + 1);
+      const slotType = SLOT_TYPES[slotClass];
+      return this.#global(
+        slotName(slotClass, index),
+        { type: slotType, mutable: true },
+        isRef(slotType) ? made('ref.null', { heap: slotType.heap }) : zero(slotType),
+      );
+    });
+  }
+  /** Emits code that pops values of these output types (the last on top) into their slots. */
+  store(asm: Asm, types: readonly ValType[]): void {
+    for (const slot of this.#slots(types).reverse()) asm.globalSet(slot);
+  }
+  /** Emits code that pops only the last of these types into its slot. */
+  storeLast(asm: Asm, types: readonly ValType[]): void {
+    const slot = this.#slots(types).at(-1);
+    if (slot !== undefined) asm.globalSet(slot);
+  }
+  /** Emits code that pushes the values in the slots of these output types; emptied reference slots keep nothing alive. */
+  load(asm: Asm, types: readonly ValType[]): void {
+    const slots = this.#slots(types);
+    types.forEach((type, index) => {
+      const slot = slots[index] as GlobalIdx;
+      asm.globalGet(slot);
+      if (!isRef(type)) return;
+      const slotType = SLOT_TYPES[this.#classOf(type)] as RefType;
+      if (type.heap !== slotType.heap) {
+        // There is no cast in the exception hierarchy, and its bottom has no value but null.
+        if (type.heap === 'noexn') asm.do('drop').do(...(type.nullable ? [] : (['unreachable'] as const))).null('noexn');
+        else asm.cast(type);
+        if (type.heap === 'noexn' && !type.nullable) asm.do('ref.as_non_null');
+      } else if (!type.nullable) asm.do('ref.as_non_null');
+      asm.null(slotType.heap).globalSet(slot);
+    });
+  }
+
+  // ---- tags
+
+  readonly #tags = new Map<number, GlobalIdx>();
+  /** The global that holds the identity of a tag: Wasm cannot compare tags. */
+  tag(index: number): GlobalIdx {
+    const known = this.#tags.get(index);
+    if (known !== undefined) return known;
+    const type = { type: refType(T.tag, false), mutable: false };
+    const imported = index < this.build.info.importedTags;
+    const global = imported
+      ? this.build.importGlobal(tagIdentity(index), type)
+      : this.build.addGlobal(type, [made('struct.new_default', { type: T.tag })]);
+    this.#tags.set(index, global);
+    return global;
+  }
+}
+
+/** Emits into a fresh assembler and returns the code. */
+export function assemble(emit: (asm: Asm) => void): Instr[] {
+  const asm = new Asm();
+  emit(asm);
+  return asm.out;
+}

@@ -1,0 +1,280 @@
+import type { FieldType, FuncIdx, FuncType, LocalIdx, TypeIdx, ValType } from '../../binary/types.ts';
+import { isRef, refType } from '../../binary/types.ts';
+import { Asm, type Label, Locals, valueBlock } from '../../lower/asm.ts';
+import type { Build } from '../../lower/build.ts';
+import { Dummies } from '../../lower/dummies.ts';
+import { hostFlag } from '../../lower/interface.ts';
+import { FRAME, STACK, T } from '../../lower/runtime-types.ts';
+import { Runtime } from './runtime.ts';
+import type { RuntimeState } from './state.ts';
+
+const FRAME_FIELDS: readonly FieldType[] = [
+  { type: refType(T.frame, true), mutable: true },
+  { type: refType(T.reenter, true), mutable: true },
+  { type: 'i32', mutable: true },
+];
+
+/** A frame type whose live values have these output types; references are nullable in it, so that it has a default. */
+export function frameType(build: Build, saved: readonly ValType[]): TypeIdx {
+  const fields = saved.map((type): FieldType => ({ type: nullable(type), mutable: true }));
+  return build.addType({ final: true, supers: [T.frame], comp: { kind: 'struct', fields: [...FRAME_FIELDS, ...fields] } });
+}
+
+export function nullable(type: ValType): ValType {
+  return isRef(type) ? refType(type.heap, true) : type;
+}
+
+/** The small functions around instrumented ones, each made once. */
+export class Stubs {
+  readonly state: RuntimeState;
+  readonly runtime: Runtime;
+  readonly dummies: Dummies;
+  readonly #made = new Map<string, FuncIdx>();
+
+  constructor(state: RuntimeState) {
+    this.state = state;
+    this.runtime = new Runtime(state);
+    this.dummies = new Dummies(state.build);
+  }
+
+  #once(name: string, make: () => FuncIdx): FuncIdx {
+    const known = this.#made.get(name);
+    if (known !== undefined) return known;
+    const func = make();
+    this.#made.set(name, func);
+    return func;
+  }
+
+  #contType(cont: TypeIdx): { func: TypeIdx; type: FuncType } {
+    const comp = this.state.build.info.comp(cont);
+    if (comp.kind !== 'cont') throw new RangeError(`type ${cont} is no continuation type`);
+    return { func: comp.type, type: this.state.build.info.funcType(comp.type) };
+  }
+
+  /** Emits `[(ref null $stack)] -> [(ref $ct)]`, `$ct` a source type: a new continuation object. */
+  wrap(asm: Asm, cont: TypeIdx): void {
+    const { func } = this.#contType(cont);
+    const { build } = this.state;
+    asm.null(build.type(func)).structNew(build.type(cont));
+  }
+
+  /** `cont.new` on a source type: `[(ref null $ft)] -> [(ref $ct)]`. */
+  contNew(cont: TypeIdx): FuncIdx {
+    return this.#once(`new ${cont}`, () => {
+      const { build } = this.state;
+      const { func: type } = this.#contType(cont);
+      const body = refType(build.type(type), true);
+      const func = build.addFunc(build.funcType([body], [refType(build.type(cont), false)]), `cont.new ${cont}`);
+      const asm = new Asm();
+      const param = 0 as LocalIdx;
+      asm.get(param).do('ref.is_null').open('if');
+      this.state.trap(asm, 'nullFunction');
+      asm.close();
+      const frame = frameType(build, [body]);
+      asm.null(T.frame).op('ref.func', { func: build.declare(this.#start(type, frame)) }).i32(0).get(param).structNew(frame);
+      asm.null(T.stack).null(T.handler).null(T.stack).i32(1).structNew(T.stack);
+      this.wrap(asm, cont);
+      build.define(func, { locals: [], body: asm.out });
+      return func;
+    });
+  }
+
+  /** Re-entry of the frame of a fresh continuation: calls its body with the arguments in the slots. */
+  #start(source: TypeIdx, frame: TypeIdx): FuncIdx {
+    return this.#once(`start ${source}`, () => {
+      const { state } = this;
+      const { build } = state;
+      const { params, results } = build.signature(source);
+      const func = build.addFunc(T.reenter, `start ${source}`);
+      const asm = new Asm();
+      state.load(asm, params);
+      asm.get(0 as LocalIdx).cast(refType(frame, false)).structGet(frame, FRAME.locals).callRef(build.type(source));
+      if (results.length > 0) {
+        // Once the body is suspended its own frame hands on the results: this one is not needed again.
+        asm.globalGet(state.shared('unwinding')).open('if');
+        asm.do('return').close();
+        state.store(asm, results);
+      }
+      build.define(func, { locals: [], body: asm.out });
+      return func;
+    });
+  }
+
+  /** `cont.bind` on source types: `[t1* (ref null $ct1)] -> [(ref $ct2)]`. */
+  contBind(from: TypeIdx, to: TypeIdx): FuncIdx {
+    return this.#once(`bind ${from} ${to}`, () => {
+      const { build } = this.state;
+      const all = build.vals(this.#contType(from).type.params);
+      const bound = all.slice(0, all.length - this.#contType(to).type.params.length);
+      const signature = build.funcType([...bound, refType(build.type(from), true)], [refType(build.type(to), false)]);
+      const func = build.addFunc(signature, `cont.bind ${from} ${to}`);
+      const locals = new Locals(bound.length + 1);
+      const stack = locals.add(refType(T.stack, true));
+      const asm = new Asm();
+      asm.get(locals.param(bound.length)).call(this.runtime.take).set(stack);
+      if (bound.length > 0) {
+        const frame = frameType(build, bound);
+        const rest = all.slice(bound.length);
+        asm.get(stack);
+        asm.get(stack).structGet(T.stack, STACK.top);
+        asm.op('ref.func', { func: build.declare(this.#bound(frame, bound, rest)) }).i32(0);
+        bound.forEach((_, index) => asm.get(locals.param(index)));
+        asm.structNew(frame).structSet(T.stack, STACK.top);
+        asm.get(stack).get(stack).structGet(T.stack, STACK.depth).i32(1).do('i32.add').structSet(T.stack, STACK.depth);
+      }
+      asm.get(stack);
+      this.wrap(asm, to);
+      build.define(func, { locals: locals.declared, body: asm.out });
+      return func;
+    });
+  }
+
+  /** Re-entry of the frame `cont.bind` pushed: puts the bound arguments before those in the slots. */
+  #bound(frame: TypeIdx, bound: readonly ValType[], rest: readonly ValType[]): FuncIdx {
+    return this.#once(`bound ${frame} ${JSON.stringify([bound, rest])}`, () => {
+      const { state } = this;
+      const func = state.build.addFunc(T.reenter, 'bound arguments');
+      const locals = new Locals(1);
+      const self = locals.add(refType(frame, true));
+      const asm = new Asm();
+      asm.get(locals.param(0)).cast(refType(frame, false)).set(self);
+      bound.forEach((type, index) => {
+        asm.get(self).structGet(frame, FRAME.locals + index);
+        if (isRef(type) && !type.nullable) asm.do('ref.as_non_null');
+      });
+      state.load(asm, rest);
+      state.store(asm, [...bound, ...rest]);
+      state.build.define(func, { locals: locals.declared, body: asm.out });
+      return func;
+    });
+  }
+
+  /** Who re-enters an instrumented function: calls it with its frame in `reentry` and puts its results in the slots. */
+  reentry(target: FuncIdx, source: TypeIdx, name: string): FuncIdx {
+    return this.#once(`reentry ${target}`, () => {
+      const { state } = this;
+      const { params, results } = state.build.signature(source);
+      const func = state.build.addFunc(T.reenter, `re-enter ${name}`);
+      const asm = new Asm();
+      asm.get(0 as LocalIdx).globalSet(state.reentry);
+      for (const param of params) asm.pushAll(this.dummies.of(param) ?? []);
+      asm.call(target);
+      this.#leave(asm, results.length > 0);
+      state.store(asm, results);
+      state.build.define(func, { locals: [], body: asm.out });
+      return func;
+    });
+  }
+
+  /** Emits, in a re-entry after the call: return if the function is unwinding again. */
+  #leave(asm: Asm, hasResults: boolean): void {
+    const { state } = this;
+    if (state.linking === 'closed' && !hasResults) return;
+    asm.globalGet(state.unwinding).open('if');
+    if (state.linking === 'linked') asm.i32(0).globalSet(state.unwinding);
+    asm.do('return').close();
+  }
+
+  /** Linked modules only: what other modules and references call, so that this module's own flag never stays set. */
+  entry(target: FuncIdx, source: TypeIdx, name: string): FuncIdx {
+    return this.#once(`entry ${target}`, () => {
+      const { state } = this;
+      const { params } = state.build.signature(source);
+      const func = state.build.addFunc(state.build.type(source), `enter ${name}`);
+      const asm = new Asm();
+      params.forEach((_, index) => asm.get(index as LocalIdx));
+      // Unwinding or not: this module's part of it ends here, and its results, if only dummies, are on the stack.
+      asm.call(target).i32(0).globalSet(state.unwinding);
+      state.build.define(func, { locals: [], body: asm.out });
+      return func;
+    });
+  }
+
+  /** What the host calls: the code behind it sees an empty stack chain, and nothing a trap left behind. */
+  hostEntry(target: FuncIdx, source: TypeIdx, name: string): FuncIdx {
+    return this.#once(`host entry ${target}`, () => {
+      const { state } = this;
+      const signature = state.build.signature(source);
+      const func = state.build.addFunc(state.build.type(source), `host entry ${name}`);
+      const locals = new Locals(signature.params.length);
+      const asm = new Asm();
+      const saved = this.#saveChain(asm, locals);
+      this.reset(asm);
+      this.#guarded(asm, saved, signature.results, () => {
+        signature.params.forEach((_, index) => asm.get(locals.param(index)));
+        asm.call(target);
+      });
+      state.build.define(func, { locals: locals.declared, body: asm.out });
+      return func;
+    });
+  }
+
+  /** What calls an imported function: the host sees an empty stack chain and leaves this one as it was. */
+  hostCall(target: FuncIdx, source: TypeIdx): FuncIdx {
+    return this.#once(`host call ${target}`, () => {
+      const { state } = this;
+      const { build } = state;
+      const signature = build.signature(source);
+      const func = build.addFunc(build.type(source), `call import ${target}`);
+      const locals = new Locals(signature.params.length);
+      const asm = new Asm();
+      const push = (): void => signature.params.forEach((_, index) => asm.get(locals.param(index)));
+      if (state.linking === 'linked') {
+        const type = { type: 'i32', mutable: false } as const;
+        asm.globalGet(build.importGlobal(hostFlag(target), type)).do('i32.eqz').open('if');
+        push();
+        asm.op('return_call', { func: target }).close();
+      }
+      const saved = this.#saveChain(asm, locals);
+      asm.null(T.stack).globalSet(state.shared('current'));
+      this.#guarded(asm, saved, signature.results, () => {
+        push();
+        asm.call(target);
+      });
+      this.reset(asm);
+      asm.get(saved).globalSet(state.shared('current'));
+      build.define(func, { locals: locals.declared, body: asm.out });
+      return func;
+    });
+  }
+
+  #saveChain(asm: Asm, locals: Locals): LocalIdx {
+    const saved = locals.add(refType(T.stack, true));
+    asm.globalGet(this.state.shared('current')).set(saved);
+    return saved;
+  }
+
+  /** Emits a call that leaves the stack chain as it was, whether it returns or throws. */
+  #guarded(asm: Asm, saved: LocalIdx, results: readonly ValType[], call: () => void): void {
+    const { state } = this;
+    const { build } = state;
+    const restore = (): Asm => asm.get(saved).globalSet(state.shared('current'));
+    if (!state.exceptions) {
+      call();
+      restore();
+      return;
+    }
+    const block =
+      results.length === 0
+        ? ({ kind: 'empty' } as const)
+        : ({ kind: 'type', type: build.funcType([], results) } as const);
+    const done: Label = asm.open('block', block);
+    const thrown = asm.open('block', valueBlock(refType('exn', true)));
+    asm.openTry(block, [{ kind: 'catch_all_ref', label: thrown }]);
+    call();
+    asm.close();
+    restore();
+    asm.br(done).close();
+    restore();
+    asm.do('throw_ref').close();
+  }
+
+  /** Emits what makes the runtime usable whatever a trap interrupted: nothing is unwinding, nothing being re-entered. */
+  reset(asm: Asm): void {
+    const { state } = this;
+    asm.null(T.stack).globalSet(state.shared('current'));
+    asm.i32(0).globalSet(state.shared('unwinding'));
+    if (state.linking === 'linked') asm.i32(0).globalSet(state.unwinding);
+    asm.null(T.frame).globalSet(state.reentry);
+  }
+}

@@ -1,0 +1,283 @@
+import { encodeNames, namesOf, remapNames } from '../binary/index.ts';
+import type { Expr, Func, Global, GlobalType, Import, Module, Tag } from '../binary/module.ts';
+import type { Instr } from '../binary/opcodes.ts';
+import { opcodeOf } from '../binary/opcodes.ts';
+import type {
+  AbstractHeapType,
+  FuncIdx,
+  FuncType,
+  GlobalIdx,
+  HeapType,
+  RecGroup,
+  RefType,
+  StorageType,
+  SubType,
+  TagIdx,
+  TypeIdx,
+  ValType,
+} from '../binary/types.ts';
+import { isRef, refType } from '../binary/types.ts';
+import type { ModuleInfo } from '../validate/index.ts';
+import { RUNTIME_MODULE } from './interface.ts';
+import { RUNTIME_TYPES, runtimeGroup, T } from './runtime-types.ts';
+
+// Functions and globals the transform adds are numbered from here until `finish` knows how many imports there are.
+const ADDED = 0x1000_0000;
+
+export interface Code {
+  readonly locals: readonly ValType[];
+  readonly body: readonly Instr[];
+}
+
+interface AddedFunc {
+  readonly type: TypeIdx;
+  readonly name: string;
+  code: Code | null;
+}
+
+/** The parts of the source module that lowering replaces; everything else is carried over. */
+export interface Replacements extends Pick<Module, 'funcs' | 'tables' | 'tags' | 'globals' | 'exports' | 'elems' | 'datas' | 'imports'> {
+  readonly start: FuncIdx | null;
+}
+
+/**
+ * A module under construction. Source types keep their order behind the runtime's; what is added (types, functions,
+ * globals, imports) gets indices at once, and `finish` moves everything to its final index.
+ */
+export class Build {
+  readonly info: ModuleInfo;
+  readonly #groups: RecGroup[] = [];
+  #typeCount: number;
+  readonly #typeKeys = new Map<string, TypeIdx>();
+  readonly #funcs: AddedFunc[] = [];
+  readonly #importedFuncs: { name: string; type: TypeIdx }[] = [];
+  readonly #importedGlobals: { name: string; type: GlobalType }[] = [];
+  readonly #globals: { type: GlobalType; init: readonly Instr[] }[] = [];
+  readonly #globalKeys = new Map<string, GlobalIdx>();
+  readonly #declared = new Set<FuncIdx>();
+  #dummyTag: Tag | null = null;
+
+  constructor(info: ModuleInfo) {
+    this.info = info;
+    this.#typeCount = RUNTIME_TYPES + info.types.length;
+  }
+
+  /** Where a source type stands in the output. */
+  type(source: TypeIdx): TypeIdx {
+    return (source + RUNTIME_TYPES) as TypeIdx;
+  }
+  heap(source: HeapType): HeapType {
+    if (typeof source === 'number') return this.type(source);
+    if (source === 'cont') return T.cont;
+    return source === 'nocont' ? 'none' : (source satisfies AbstractHeapType);
+  }
+  ref(source: RefType): RefType {
+    return refType(this.heap(source.heap), source.nullable);
+  }
+  val(source: ValType): ValType {
+    return isRef(source) ? this.ref(source) : source;
+  }
+  vals(source: readonly ValType[]): ValType[] {
+    return source.map((type) => this.val(type));
+  }
+  storage(source: StorageType): StorageType {
+    return isRef(source) ? this.ref(source) : source;
+  }
+
+  /** The output signature of a source function type. */
+  signature(source: TypeIdx): { readonly params: readonly ValType[]; readonly results: readonly ValType[] } {
+    const { params, results } = this.info.funcType(source);
+    return { params: this.vals(params), results: this.vals(results) };
+  }
+
+  /** A type of output types, in a recursion group of its own; equal ones are made once. */
+  addType(sub: SubType): TypeIdx {
+    const key = JSON.stringify(sub);
+    const known = this.#typeKeys.get(key);
+    if (known !== undefined) return known;
+    this.#groups.push([sub]);
+    const index = this.#typeCount++ as TypeIdx;
+    this.#typeKeys.set(key, index);
+    return index;
+  }
+  funcType(params: readonly ValType[], results: readonly ValType[]): TypeIdx {
+    return this.addType({ final: true, supers: [], comp: { kind: 'func', params, results } satisfies FuncType });
+  }
+  /** Reserves a function; `define` gives it its code. */
+  addFunc(type: TypeIdx, name: string): FuncIdx {
+    this.#funcs.push({ type, name, code: null });
+    return (ADDED + 0x800_0000 + this.#funcs.length - 1) as FuncIdx;
+  }
+  define(func: FuncIdx, code: Code): void {
+    const added = this.#funcs[func - ADDED - 0x800_0000];
+    if (added === undefined) throw new RangeError('not a function of this build');
+    added.code = code;
+  }
+  addGlobal(type: GlobalType, init: readonly Instr[], key?: string): GlobalIdx {
+    const known = key === undefined ? undefined : this.#globalKeys.get(key);
+    if (known !== undefined) return known;
+    this.#globals.push({ type, init });
+    const index = (ADDED + 0x800_0000 + this.#globals.length - 1) as GlobalIdx;
+    if (key !== undefined) this.#globalKeys.set(key, index);
+    return index;
+  }
+  importFunc(name: string, type: TypeIdx): FuncIdx {
+    this.#importedFuncs.push({ name, type });
+    return (ADDED + this.#importedFuncs.length - 1) as FuncIdx;
+  }
+  importGlobal(name: string, type: GlobalType): GlobalIdx {
+    const key = `import ${name}`;
+    const known = this.#globalKeys.get(key);
+    if (known !== undefined) return known;
+    this.#importedGlobals.push({ name, type });
+    const index = (ADDED + this.#importedGlobals.length - 1) as GlobalIdx;
+    this.#globalKeys.set(key, index);
+    return index;
+  }
+  /** A tag without parameters that no program can name. */
+  dummyTag(): TagIdx {
+    this.#dummyTag ??= { type: this.funcType([], []), at: -1 };
+    return (this.info.tags.length) as TagIdx;
+  }
+  /** Lets `ref.func` name a function that nothing else declares. */
+  declare(func: FuncIdx): FuncIdx {
+    this.#declared.add(func);
+    return func;
+  }
+
+  #mapper(imported: number, defined: number, addedImports: number): (index: number) => number {
+    return (index) => {
+      if (index < imported) return index;
+      if (index < ADDED) return index + addedImports;
+      const added = index - ADDED;
+      return added < 0x800_0000 ? imported + added : imported + addedImports + defined + added - 0x800_0000;
+    };
+  }
+
+  /** The finished module. The parts given hold output types and the indices handed out by this build. */
+  finish(parts: Replacements): Module {
+    const { info } = this;
+    const source = info.module;
+    const func = this.#mapper(info.importedFuncs, source.funcs.length, this.#importedFuncs.length);
+    const global = this.#mapper(info.importedGlobals, source.globals.length, this.#importedGlobals.length);
+    const expr = (code: Expr): Instr[] => code.map((instr) => relocate(instr, func, global));
+    const imports: Import[] = [
+      ...parts.imports,
+      ...this.#importedFuncs.map(({ name, type }): Import => ({ module: RUNTIME_MODULE, name, at: -1, desc: { kind: 'func', type } })),
+      ...this.#importedGlobals.map(({ name, type }): Import => ({ module: RUNTIME_MODULE, name, at: -1, desc: { kind: 'global', type } })),
+    ];
+    const added = this.#funcs.map(({ type, code, name }): Func => {
+      if (code === null) throw new Error(`function ${name} was reserved and never defined`);
+      return { type, locals: code.locals, body: expr(code.body), at: -1, endAt: -1 };
+    });
+    const declared = [...this.#declared];
+    const exprs = (list: readonly Global[]): Global[] => list.map((entry) => ({ ...entry, init: expr(entry.init) }));
+    return {
+      recGroups: [runtimeGroup, ...source.recGroups.map((group) => group.map((sub) => this.#subType(sub))), ...this.#groups],
+      imports,
+      funcs: [...parts.funcs.map((entry) => ({ ...entry, body: expr(entry.body) })), ...added],
+      tables: parts.tables.map((table) => ({ ...table, init: table.init === null ? null : expr(table.init) })),
+      memories: source.memories,
+      tags: this.#dummyTag === null ? parts.tags : [...parts.tags, this.#dummyTag],
+      globals: [
+        ...exprs(parts.globals),
+        ...this.#globals.map(({ type, init }): Global => ({ type, init: expr(init), at: -1 })),
+      ],
+      exports: parts.exports.map((entry) => ({
+        ...entry,
+        index: entry.kind === 'func' ? func(entry.index) : entry.kind === 'global' ? global(entry.index) : entry.index,
+      })),
+      start: parts.start === null ? null : (func(parts.start) as FuncIdx),
+      startAt: source.startAt,
+      elems: [
+        ...parts.elems.map((elem) => ({
+          ...elem,
+          init: elem.init.map(expr),
+          mode: elem.mode.kind === 'active' ? { ...elem.mode, offset: expr(elem.mode.offset) } : elem.mode,
+        })),
+        ...(declared.length === 0
+          ? []
+          : [
+              {
+                type: refType('func', false),
+                init: declared.map((index) => [{ op: 'ref.func', at: -1, func: func(index) as FuncIdx } as Instr]),
+                mode: { kind: 'declarative' } as const,
+                at: -1,
+              },
+            ]),
+      ],
+      datas: parts.datas.map((data) =>
+        data.mode.kind === 'active' ? { ...data, mode: { ...data.mode, offset: expr(data.mode.offset) } } : data,
+      ),
+      dataCount: source.dataCount,
+      customs: source.customs.map((custom) =>
+        custom.name === 'name' ? { ...custom, bytes: this.#names(custom.bytes, func, global) } : custom,
+      ),
+    };
+  }
+
+  #names(bytes: Uint8Array, func: (index: number) => number, global: (index: number) => number): Uint8Array {
+    const names = remapNames(namesOf({ customs: [{ name: 'name', bytes, after: 'data', at: -1 }] }), {
+      func: (index) => func(index) as FuncIdx,
+      global: (index) => global(index) as GlobalIdx,
+      type: (index) => this.type(index),
+    });
+    const added = this.#funcs.map(({ name }, index) => [func(ADDED + 0x800_0000 + index) as FuncIdx, name] as const);
+    return encodeNames({ ...names, func: new Map([...names.func, ...added]) });
+  }
+
+  #subType({ final, supers, comp }: SubType): SubType {
+    const mapped = supers.map((type) => this.type(type));
+    switch (comp.kind) {
+      case 'func':
+        return { final, supers: mapped, comp: { kind: 'func', params: this.vals(comp.params), results: this.vals(comp.results) } };
+      case 'struct':
+        return {
+          final,
+          supers: mapped,
+          comp: { kind: 'struct', fields: comp.fields.map(({ type, mutable }) => ({ type: this.storage(type), mutable })) },
+        };
+      case 'array':
+        return {
+          final,
+          supers: mapped,
+          comp: { kind: 'array', field: { type: this.storage(comp.field.type), mutable: comp.field.mutable } },
+        };
+      case 'cont':
+        return {
+          final,
+          supers: mapped.length > 0 ? mapped : [T.cont],
+          comp: {
+            kind: 'struct',
+            // The last field is never read: it keeps (cont $f1) and (cont $f2) apart and their subtyping covariant.
+            fields: [
+              { type: refType(T.stack, true), mutable: true },
+              { type: refType(this.type(comp.type), true), mutable: false },
+            ],
+          },
+        };
+      default:
+        return comp satisfies never;
+    }
+  }
+}
+
+const relocated = new Map<string, boolean>();
+function relocate(instr: Instr, func: (index: number) => number, global: (index: number) => number): Instr {
+  let touched = relocated.get(instr.op);
+  if (touched === undefined) {
+    const { immediates } = opcodeOf(instr.op);
+    touched = immediates.includes('func') || immediates.includes('global');
+    relocated.set(instr.op, touched);
+  }
+  if (!touched) return instr;
+  if ('func' in instr) {
+    const index = func(instr.func) as FuncIdx;
+    return index === instr.func ? instr : { ...instr, func: index };
+  }
+  if ('global' in instr) {
+    const index = global(instr.global) as GlobalIdx;
+    return index === instr.global ? instr : { ...instr, global: index };
+  }
+  return instr;
+}

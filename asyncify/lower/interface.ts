@@ -1,0 +1,61 @@
+import { refType, type ValType } from '../binary/types.ts';
+import { T } from './runtime-types.ts';
+
+/** The import module of everything the runtime provides. */
+export const RUNTIME_MODULE = 'bobbin';
+
+/** What linked modules export for the store beside the program's own exports. */
+export const HIDDEN_EXPORTS = { raw: 'bobbin:raw:', tag: 'bobbin:tag:' } as const;
+
+/** Imports from the runtime that are numbered: by an imported function or tag, or by slot class and index. */
+export const hostFlag = (func: number): string => `host.${func}`;
+export const tagIdentity = (tag: number): string => `tag.${tag}`;
+export const slotName = (slotClass: SlotClass, index: number): string => `slot.${slotClass}.${index}`;
+
+/** Why the runtime traps; the number goes to the host, which words the error. */
+export const TRAP = {
+  consumed: 0,
+  nullContinuation: 1,
+  nullFunction: 2,
+  nullException: 3,
+  unhandled: 4,
+  exhausted: 5,
+} as const;
+export type TrapName = keyof typeof TRAP;
+
+export type SlotClass = 'i32' | 'i64' | 'f32' | 'f64' | 'v128' | 'any' | 'func' | 'extern' | 'exn';
+/** The type of the slots of a class. */
+export const SLOT_TYPES: Record<SlotClass, ValType> = {
+  i32: 'i32',
+  i64: 'i64',
+  f32: 'f32',
+  f64: 'f64',
+  v128: 'v128',
+  any: refType('any', true),
+  func: refType('func', true),
+  extern: refType('extern', true),
+  exn: refType('exn', true),
+};
+
+/** The runtime's globals that every linked module shares, with their types. */
+export const SHARED_GLOBALS = {
+  /** 1 while native activations are being turned into frames. */
+  unwinding: 'i32',
+  /** The running stack; its parents are the stack chain; null: the host's. */
+  current: refType(T.stack, true),
+  /** The frame saved last; `anchor` before the first. */
+  tail: refType(T.frame, true),
+  /** Where the suspension being unwound will be handled. */
+  target: refType(T.stack, true),
+  /** The stack that suspended. */
+  leaf: refType(T.stack, true),
+  /** What a `switch` goes on with; null for a `suspend`. */
+  other: refType(T.stack, true),
+  /** The clause that handles it. */
+  index: 'i32',
+  /** What a re-entered `resume` site finds: 0 returned, n + 1 suspended with clause n. */
+  outcome: 'i32',
+  /** The exception a re-entered frame has to throw first. */
+  exception: refType('exn', true),
+} satisfies Record<string, ValType>;
+export type SharedName = keyof typeof SHARED_GLOBALS;

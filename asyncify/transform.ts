@@ -1,0 +1,262 @@
+import type { Elem, Export, Func, Global, Import, Module, Table, Tag } from './binary/module.ts';
+import { decode, encode, type FuncIdx, type Instr, type OpName, opcodeOf, refType, type TypeIdx } from './binary/index.ts';
+import { RefusedError } from './errors.ts';
+import { analyse, type Suspensions } from './instrument/analysis.ts';
+import { FunctionTranslator } from './instrument/frames/function.ts';
+import { Lowering } from './instrument/frames/lowering.ts';
+import { type Linking, RuntimeState } from './instrument/frames/state.ts';
+import { Stubs } from './instrument/frames/stubs.ts';
+import { Build } from './lower/build.ts';
+import { HIDDEN_EXPORTS, RUNTIME_MODULE } from './lower/interface.ts';
+import { lowerLegacyExceptions, usesLegacyExceptions } from './lower/legacy.ts';
+import { T } from './lower/runtime-types.ts';
+import { type ModuleInfo, validate } from './validate/index.ts';
+
+export interface TransformOptions {
+  /**
+   * `linked` (the default): the output links with other transformed modules of its store, and suspensions pass between
+   * them. `closed`: it links with the host only, and is a little faster; a suspension meeting an import is unhandled.
+   */
+  readonly linking?: Linking;
+}
+
+/** One instrumented function and why it is: the chain of functions down to the one that suspends. */
+export interface Explanation {
+  readonly func: FuncIdx;
+  readonly chain: readonly { readonly func: FuncIdx; readonly instr: Instr | null; readonly text: string }[];
+}
+
+export interface Transformed {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** False: the module needs nothing of the runtime and the bytes are the ones that went in. */
+  readonly changed: boolean;
+  readonly instrumented: readonly Explanation[];
+}
+
+/**
+ * Turns a module that may use stack switching into plain Wasm 3.0 that runs on the runtime in `continuations/`.
+ *
+ * @throws MalformedError, InvalidError for bytes that are no valid module
+ * @throws RefusedError for a valid module that cannot be translated
+ */
+export function transform(bytes: Uint8Array, options: TransformOptions = {}): Transformed {
+  return transformModule(decode(bytes), bytes, options);
+}
+
+/** The same for a module that is decoded already; `bytes` is what it was decoded from. */
+export function transformModule(source: Module, bytes: Uint8Array, options: TransformOptions = {}): Transformed {
+  const linking = options.linking ?? 'linked';
+  let info = validate(source);
+  if (usesLegacyExceptions(source) && isConcerned(info, analyse(info, linking), linking)) {
+    info = validate(lowerLegacyExceptions(info));
+  }
+  const suspensions = analyse(info, linking);
+  if (!isConcerned(info, suspensions, linking)) {
+    return { bytes: new Uint8Array(bytes), changed: false, instrumented: [] };
+  }
+  checkNames(info.module);
+  const transformer = new Transformer(info, suspensions, linking);
+  return {
+    bytes: encode(transformer.run()),
+    changed: true,
+    instrumented: [...transformer.instrumented].map((func) => ({ func, chain: chainOf(suspensions, func) })),
+  };
+}
+
+function chainOf(suspensions: Suspensions, start: FuncIdx): Explanation['chain'] {
+  const chain: { func: FuncIdx; instr: Instr | null; text: string }[] = [];
+  const seen = new Set<FuncIdx>();
+  for (let func: FuncIdx | null = start; func !== null && !seen.has(func); ) {
+    seen.add(func);
+    const reason = suspensions.reason(func);
+    if (reason === null) break;
+    chain.push({ func, instr: reason.instr, text: reason.text });
+    func = reason.via;
+  }
+  return chain;
+}
+
+const isSwitching = (op: OpName): boolean => opcodeOf(op).proposal === 'stack-switching';
+
+/** Whether a module has to be transformed: it uses stack switching, or suspensions of others pass through it. */
+function isConcerned(info: ModuleInfo, suspensions: Suspensions, linking: Linking): boolean {
+  const { module } = info;
+  return (
+    info.types.some(({ comp }) => comp.kind === 'cont') ||
+    info.tags.some((type) => info.funcType(type).results.length > 0) ||
+    (linking === 'linked' && module.exports.some((entry) => entry.kind === 'tag')) ||
+    mentionsContinuations(info) ||
+    module.funcs.some((func) => func.body.some((instr) => isSwitching(instr.op) || suspensions.unwinds(instr) !== null))
+  );
+}
+
+/** Whether the abstract continuation types are named anywhere, with no concrete type declared. */
+function mentionsContinuations(info: ModuleInfo): boolean {
+  const text = JSON.stringify(
+    [info.types, info.module.imports, info.tables, info.globals, info.module.elems, info.module.funcs],
+    (key, value: unknown) => {
+      if (key === 'heap' && (value === 'cont' || value === 'nocont')) return 'CONTINUATION';
+      return typeof value === 'bigint' || value instanceof Uint8Array ? 0 : value;
+    },
+  );
+  return text.includes('CONTINUATION');
+}
+
+function checkNames(module: Module): void {
+  for (const { module: from, name, at } of module.imports) {
+    if (from === RUNTIME_MODULE) throw new RefusedError(`import "${from}" "${name}": the name is the runtime's`, { offset: at });
+  }
+  for (const { name, at } of module.exports) {
+    if (name.startsWith('bobbin:')) throw new RefusedError(`export "${name}": the name is the runtime's`, { offset: at });
+  }
+}
+
+class Transformer {
+  readonly instrumented = new Set<FuncIdx>();
+  readonly #info: ModuleInfo;
+  readonly #build: Build;
+  readonly #state: RuntimeState;
+  readonly #stubs: Stubs;
+  readonly #lowering: Lowering;
+  readonly #touching: ReadonlySet<FuncIdx>;
+
+  constructor(info: ModuleInfo, suspensions: Suspensions, linking: Linking) {
+    this.#info = info;
+    info.module.funcs.forEach((func, index) => {
+      if (func.body.some((instr) => suspensions.unwinds(instr) !== null)) {
+        this.instrumented.add((info.importedFuncs + index) as FuncIdx);
+      }
+    });
+    this.#build = new Build(info);
+    this.#state = new RuntimeState(this.#build, linking, linking === 'linked' || usesExceptions(info.module));
+    this.#stubs = new Stubs(this.#state);
+    this.#lowering = new Lowering(this.#stubs, suspensions, this.instrumented);
+    this.#touching = touching(info, linking);
+  }
+
+  run(): Module {
+    const { module } = this.#info;
+    const lowering = this.#lowering;
+    const funcs = module.funcs.map((func, index) => this.#func(func, (this.#info.importedFuncs + index) as FuncIdx));
+    return this.#build.finish({
+      imports: module.imports.map((entry) => this.#import(entry)),
+      funcs,
+      tables: module.tables.map(
+        (table): Table => ({
+          ...table,
+          type: { ...table.type, type: this.#build.ref(table.type.type) },
+          init: table.init === null ? null : lowering.expr(table.init),
+        }),
+      ),
+      tags: module.tags.map((tag): Tag => ({ ...tag, type: this.#tagType(tag.type) })),
+      globals: module.globals.map(
+        (global): Global => ({
+          ...global,
+          type: { ...global.type, type: this.#build.val(global.type.type) },
+          init: lowering.expr(global.init),
+        }),
+      ),
+      exports: module.exports.flatMap((entry) => this.#export(entry)),
+      start: module.start === null ? null : this.#hostEntry(module.start),
+      elems: module.elems.map(
+        (elem): Elem => ({
+          ...elem,
+          type: this.#build.ref(elem.type),
+          init: elem.init.map((expr) => lowering.expr(expr)),
+          mode: elem.mode.kind === 'active' ? { ...elem.mode, offset: lowering.expr(elem.mode.offset) } : elem.mode,
+        }),
+      ),
+      datas: module.datas.map((data) =>
+        data.mode.kind === 'active' ? { ...data, mode: { ...data.mode, offset: lowering.expr(data.mode.offset) } } : data,
+      ),
+    });
+  }
+
+  #func(func: Func, index: FuncIdx): Func {
+    const type = this.#build.type(func.type);
+    const resumes = func.body.some(
+      (instr) => instr.op === 'resume' || instr.op === 'resume_throw' || instr.op === 'resume_throw_ref',
+    );
+    if (resumes || this.instrumented.has(index)) {
+      return { ...func, type, ...new FunctionTranslator(this.#lowering, index).translate() };
+    }
+    return { ...func, type, locals: this.#build.vals(func.locals), body: this.#lowering.expr(func.body) };
+  }
+
+  #import(entry: Import): Import {
+    const { desc } = entry;
+    switch (desc.kind) {
+      case 'func':
+        return { ...entry, desc: { kind: 'func', type: this.#build.type(desc.type) } };
+      case 'table':
+        return { ...entry, desc: { kind: 'table', type: { ...desc.type, type: this.#build.ref(desc.type.type) } } };
+      case 'memory':
+        return entry;
+      case 'global':
+        return { ...entry, desc: { kind: 'global', type: { ...desc.type, type: this.#build.val(desc.type.type) } } };
+      case 'tag':
+        return { ...entry, desc: { kind: 'tag', type: this.#tagType(desc.type) } };
+      default:
+        return desc satisfies never;
+    }
+  }
+
+  /** Plain tags have no results: a control tag's stand-in names the whole type in a parameter no program can write. */
+  #tagType(source: TypeIdx): TypeIdx {
+    if (this.#info.funcType(source).results.length === 0) return this.#build.type(source);
+    return this.#build.funcType([refType(this.#build.type(source), true), refType(T.stack, true)], []);
+  }
+
+  #hostEntry(func: FuncIdx): FuncIdx {
+    if (!this.#touching.has(func)) return func;
+    return this.#stubs.hostEntry(func, this.#lowering.typeOf(func), `${func}`);
+  }
+
+  #export(entry: Export): Export[] {
+    const linked = this.#state.linking === 'linked';
+    if (entry.kind === 'tag' && linked) {
+      const companion = this.#state.tag(entry.index);
+      return [entry, { name: HIDDEN_EXPORTS.tag + entry.name, kind: 'global', index: companion, at: -1 }];
+    }
+    if (entry.kind !== 'func' || entry.index < this.#info.importedFuncs) return [entry];
+    const func = entry.index as FuncIdx;
+    const host = this.#hostEntry(func);
+    const exported = { ...entry, index: host };
+    if (host === func || !linked) return [exported];
+    return [exported, { name: HIDDEN_EXPORTS.raw + entry.name, kind: 'func', index: this.#lowering.referenced(func), at: -1 }];
+  }
+}
+
+/** Whether exceptions can pass through the frames of a module that links to no other transformed one. */
+function usesExceptions(module: Module): boolean {
+  return module.funcs.some((func) =>
+    func.body.some(
+      ({ op }) =>
+        op === 'try_table' || op === 'throw' || op === 'throw_ref' || op === 'resume_throw' || op === 'resume_throw_ref',
+    ),
+  );
+}
+
+/** The functions that can reach the runtime: what the host calls of them has to be a host entry. */
+function touching(info: ModuleInfo, linking: Linking): ReadonlySet<FuncIdx> {
+  const callers = new Map<FuncIdx, FuncIdx[]>();
+  const queue: FuncIdx[] = [];
+  info.module.funcs.forEach((func, at) => {
+    const index = (info.importedFuncs + at) as FuncIdx;
+    for (const { op, ...instr } of func.body) {
+      if (op === 'call' || op === 'return_call') {
+        const callee = (instr as { func: FuncIdx }).func;
+        if (callee < info.importedFuncs) {
+          if (linking === 'linked') queue.push(index);
+        } else callers.set(callee, [...(callers.get(callee) ?? []), index]);
+      } else if (isSwitching(op) || opcodeOf(op).name.includes('call_')) queue.push(index);
+    }
+  });
+  const result = new Set<FuncIdx>();
+  for (let func = queue.pop(); func !== undefined; func = queue.pop()) {
+    if (result.has(func)) continue;
+    result.add(func);
+    queue.push(...(callers.get(func) ?? []));
+  }
+  return result;
+}

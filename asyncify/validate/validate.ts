@@ -1,0 +1,35 @@
+import type { Module } from '../binary/module.ts';
+import { type Observer, walkBody } from './body.ts';
+import { checkContents, checkDeclarations } from './declarations.ts';
+import { Context, type ModuleInfo } from './info.ts';
+import { checkTypes } from './type-section.ts';
+
+const UNOBSERVED: Observer = {};
+
+/**
+ * Validates a module: Wasm 3.0 §3 with legacy exceptions (exception-handling proposal, legacy document), threads, and the
+ * stack-switching proposal's rules (its explainer).
+ * @returns the module's typing context
+ * @throws InvalidError with the wording of the reference interpreter first, then detail
+ */
+export function validate(module: Module): ModuleInfo {
+  const { types, canonical } = checkTypes(module.recGroups);
+  const info = new Context(module, types, canonical);
+  checkDeclarations(info);
+  checkContents(info);
+  for (const [i, func] of module.funcs.entries()) walkBody(info, i, func, UNOBSERVED);
+  return info;
+}
+
+/**
+ * Walks one body by the same rules as `validate`, showing each instruction to an observer.
+ * @param info what `validate` returned
+ * @param func index among the defined functions (imports not counted)
+ * @throws InvalidError; RangeError if there is no such function or `info` is not from `validate`
+ */
+export function walkFunction(info: ModuleInfo, func: number, observer: Observer): void {
+  const found = info.module.funcs[func];
+  if (found === undefined) throw new RangeError(`no defined function ${func}`);
+  if (!(info instanceof Context)) throw new RangeError('the typing context must be the result of validate');
+  walkBody(info, func, found, observer);
+}

@@ -1,0 +1,120 @@
+import { HIDDEN_EXPORTS, hostFlag, RUNTIME_MODULE } from '../asyncify/lower/interface.ts';
+import { raiseTrap } from './errors.ts';
+import { SharedState } from './shared.ts';
+
+export interface StoreOptions {
+  /** How many saved frames one stack may have before it ends with an ExhaustionError. Default 4,194,304. */
+  readonly frameLimit?: number;
+}
+
+/** Imports as the JavaScript API takes them. */
+export type Imports = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+export type Exports = Readonly<Record<string, unknown>>;
+
+const DEFAULT_FRAME_LIMIT = 4 * 1024 * 1024;
+type Callable = (...args: never[]) => unknown;
+
+/**
+ * What the instances of transformed modules that link with each other have in common: the stack chain, the identities of
+ * control tags, and which exported function stands for which one between modules.
+ */
+export class Store {
+  readonly #shared = new SharedState();
+  readonly #frameLimit: WebAssembly.Global;
+  readonly #tags = new WeakMap<object, WebAssembly.Global>();
+  /** The function other modules call, by the one the host calls; and back. */
+  readonly #raw = new WeakMap<Callable, Callable>();
+  readonly #host = new WeakMap<Callable, Callable>();
+
+  constructor(options: StoreOptions = {}) {
+    const limit = options.frameLimit ?? DEFAULT_FRAME_LIMIT;
+    if (!Number.isInteger(limit) || limit < 1 || limit > 0x7fff_ffff) {
+      throw new RangeError(`frameLimit must be an integer from 1 to ${0x7fff_ffff}`);
+    }
+    this.#frameLimit = new WebAssembly.Global({ value: 'i32' }, limit);
+  }
+
+  /**
+   * Instantiates a module, transformed or not, with this store's runtime.
+   *
+   * @param imports values by module and name, as WebAssembly.Instance takes them; exports of other instances of this store
+   * link directly, so that suspensions pass between them
+   * @throws what WebAssembly.Instance throws: LinkError, TypeError, and what the start function throws
+   */
+  instantiate(module: WebAssembly.Module, imports: Imports = {}): { readonly exports: Exports } {
+    return { exports: this.adopt(new WebAssembly.Instance(module, this.imports(module, imports))) };
+  }
+
+  /** The import object to instantiate a module with: the program's own imports and what the runtime adds. */
+  imports(module: WebAssembly.Module, imports: Imports = {}): WebAssembly.Imports {
+    const wanted = WebAssembly.Module.imports(module);
+    const runtime = wanted.filter((entry) => entry.module === RUNTIME_MODULE).map((entry) => entry.name);
+    if (runtime.length === 0) return imports as WebAssembly.Imports;
+    const names = new Set(runtime);
+    const result: Record<string, Record<string, unknown>> = {};
+    const tags: unknown[] = [];
+    const provided: Record<string, unknown> = {};
+    let funcs = 0;
+    for (const { module: from, name, kind } of wanted) {
+      if (from === RUNTIME_MODULE) continue;
+      const space = imports[from];
+      let value: unknown = space?.[name];
+      if (kind === 'function') {
+        const flag = hostFlag(funcs++);
+        if (names.has(flag)) {
+          const raw = this.#raw.get(value as Callable);
+          if (raw !== undefined) value = raw;
+          provided[flag] = new WebAssembly.Global({ value: 'i32' }, raw === undefined ? 1 : 0);
+        }
+      }
+      // A missing namespace stays missing, for the engine to report.
+      if (space !== undefined) {
+        result[from] ??= {};
+        result[from][name] = value;
+      }
+      if (kind === ('tag' as string)) tags.push(value);
+    }
+    for (const name of runtime) provided[name] ??= this.#provide(name, tags);
+    result[RUNTIME_MODULE] = provided;
+    return result as WebAssembly.Imports;
+  }
+
+  /** Registers an instance and returns the exports its program has. */
+  adopt(instance: WebAssembly.Instance): Exports {
+    const all: Exports = instance.exports;
+    const result: Record<string, unknown> = Object.create(null);
+    for (const [name, value] of Object.entries(all)) {
+      if (name.startsWith(HIDDEN_EXPORTS.raw)) {
+        const host = all[name.slice(HIDDEN_EXPORTS.raw.length)] as Callable;
+        this.#raw.set(host, value as Callable);
+        this.#host.set(value as Callable, host);
+      } else if (name.startsWith(HIDDEN_EXPORTS.tag)) {
+        this.#tags.set(all[name.slice(HIDDEN_EXPORTS.tag.length)] as object, value as WebAssembly.Global);
+      }
+    }
+    for (const [name, value] of Object.entries(all)) {
+      if (name.startsWith('bobbin:')) continue;
+      result[name] = typeof value === 'function' ? (this.#host.get(value as Callable) ?? value) : value;
+    }
+    return Object.freeze(result);
+  }
+
+  #provide(name: string, tags: readonly unknown[]): unknown {
+    if (name === 'trap') return raiseTrap;
+    if (name === 'frame-limit') return this.#frameLimit;
+    const tag = /^tag\.(\d+)$/.exec(name);
+    if (tag !== null) return this.#tagIdentity(tags[Number(tag[1])]);
+    return this.#shared.get(name);
+  }
+
+  #tagIdentity(tag: unknown): WebAssembly.Global {
+    // Not a tag: the engine will say so when it links.
+    if (typeof tag !== 'object' || tag === null) return this.#shared.newTag();
+    let identity = this.#tags.get(tag);
+    if (identity === undefined) {
+      identity = this.#shared.newTag();
+      this.#tags.set(tag, identity);
+    }
+    return identity;
+  }
+}
