@@ -233,7 +233,7 @@ export class FunctionTranslator {
       this.#operands.flush();
       if (instr.op === 'if') this.#operands.truncate(height + params.length);
       const label = this.#emitOpen(instr, this.#blockType(params, results), null);
-      this.#frames.push({ label, construct, height, params, results });
+      this.#push({ label, construct, height, params, results });
       return;
     }
     let condition: LocalIdx | null = null;
@@ -249,8 +249,13 @@ export class FunctionTranslator {
     if (instr.op === 'loop') this.#operands.getSpilledRaw(height, params);
     const label = this.#emitOpen(instr, this.#blockType(relaxed, results), this.#armChoice(construct, condition));
     if (instr.op === 'loop') this.#operands.setSpilled(height, params);
-    this.#frames.push({ label, construct, height, params, results });
+    this.#push({ label, construct, height, params, results });
     this.#openArm(construct.items.slice(0, construct.elseFrom), construct.startsWithFirst);
+  }
+
+  #push(frame: Frame): void {
+    this.#frames.push(frame);
+    this.#operands.floor = frame.height;
   }
 
   /** The condition of an `if` that re-entry passes through: the arm that holds the resume point, or the source's. */
@@ -299,6 +304,7 @@ export class FunctionTranslator {
     this.#dead = -1;
     this.#asm.close();
     this.#operands.truncate(frame.height);
+    this.#operands.floor = (this.#frames.at(-1) as Frame).height;
     this.#pushResults(frame.height, frame.results);
   }
 

@@ -22,6 +22,8 @@ export class Operands {
   readonly #locals: Locals;
   readonly #spills = new Map<string, LocalIdx>();
   #entries: Entry[] = [];
+  /** Operands below belong to enclosing constructs: code inside neither sees nor moves them. */
+  floor = 0;
 
   constructor(asm: Asm, locals: Locals) {
     this.#asm = asm;
@@ -54,15 +56,15 @@ export class Operands {
     this.#entries.pop();
     return true;
   }
-  /** Whether some operand below a height is not on the real stack. */
+  /** Whether some operand of the innermost construct below a height is not on the real stack. */
   deferredBelow(height: number): boolean {
-    return height > 0 && this.#entries[height - 1]?.kind !== 'stack';
+    return height > this.floor && this.#entries[height - 1]?.kind !== 'stack';
   }
 
   /** Puts every operand on the real stack. */
   flush(): void {
     let first = this.#entries.length;
-    while (first > 0 && this.#entries[first - 1]?.kind !== 'stack') first--;
+    while (first > this.floor && this.#entries[first - 1]?.kind !== 'stack') first--;
     for (let index = first; index < this.#entries.length; index++) {
       const entry = this.#entries[index] as Entry;
       if (entry.kind !== 'stack') this.#emit(entry, true);
