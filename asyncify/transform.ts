@@ -1,7 +1,8 @@
+import { decode, encode, type FuncIdx, type Instr, refType, type TypeIdx } from './binary/index.ts';
 import type { Elem, Export, Func, Global, Import, Module, Table, Tag } from './binary/module.ts';
-import { decode, encode, type FuncIdx, type Instr, type OpName, opcodeOf, refType, type TypeIdx } from './binary/index.ts';
 import { RefusedError } from './errors.ts';
 import { analyse, type Suspensions } from './instrument/analysis.ts';
+import { isConcerned, touching, usesExceptions } from './instrument/concern.ts';
 import { FunctionTranslator } from './instrument/frames/function.ts';
 import { Lowering } from './instrument/frames/lowering.ts';
 import { type Linking, RuntimeState } from './instrument/frames/state.ts';
@@ -76,38 +77,14 @@ function chainOf(suspensions: Suspensions, start: FuncIdx): Explanation['chain']
   return chain;
 }
 
-const isSwitching = (op: OpName): boolean => opcodeOf(op).proposal === 'stack-switching';
-
-/** Whether a module has to be transformed: it uses stack switching, or suspensions of others pass through it. */
-function isConcerned(info: ModuleInfo, suspensions: Suspensions, linking: Linking): boolean {
-  const { module } = info;
-  return (
-    info.types.some(({ comp }) => comp.kind === 'cont') ||
-    info.tags.some((type) => info.funcType(type).results.length > 0) ||
-    (linking === 'linked' && module.exports.some((entry) => entry.kind === 'tag')) ||
-    mentionsContinuations(info) ||
-    module.funcs.some((func) => func.body.some((instr) => isSwitching(instr.op) || suspensions.unwinds(instr) !== null))
-  );
-}
-
-/** Whether the abstract continuation types are named anywhere, with no concrete type declared. */
-function mentionsContinuations(info: ModuleInfo): boolean {
-  const text = JSON.stringify(
-    [info.types, info.module.imports, info.tables, info.globals, info.module.elems, info.module.funcs],
-    (key, value: unknown) => {
-      if (key === 'heap' && (value === 'cont' || value === 'nocont')) return 'CONTINUATION';
-      return typeof value === 'bigint' || value instanceof Uint8Array ? 0 : value;
-    },
-  );
-  return text.includes('CONTINUATION');
-}
-
 function checkNames(module: Module): void {
   for (const { module: from, name, at } of module.imports) {
-    if (from === RUNTIME_MODULE) throw new RefusedError(`import "${from}" "${name}": the name is the runtime's`, { offset: at });
+    if (from === RUNTIME_MODULE)
+      throw new RefusedError(`import "${from}" "${name}": the name is the runtime's`, { offset: at });
   }
   for (const { name, at } of module.exports) {
-    if (name.startsWith('bobbin:')) throw new RefusedError(`export "${name}": the name is the runtime's`, { offset: at });
+    if (name.startsWith('bobbin:'))
+      throw new RefusedError(`export "${name}": the name is the runtime's`, { offset: at });
   }
 }
 
@@ -167,7 +144,9 @@ class Transformer {
         }),
       ),
       datas: module.datas.map((data) =>
-        data.mode.kind === 'active' ? { ...data, mode: { ...data.mode, offset: lowering.expr(data.mode.offset) } } : data,
+        data.mode.kind === 'active'
+          ? { ...data, mode: { ...data.mode, offset: lowering.expr(data.mode.offset) } }
+          : data,
       ),
     });
   }
@@ -223,40 +202,9 @@ class Transformer {
     const host = this.#hostEntry(func);
     const exported = { ...entry, index: host };
     if (host === func || !linked) return [exported];
-    return [exported, { name: HIDDEN_EXPORTS.raw + entry.name, kind: 'func', index: this.#lowering.referenced(func), at: -1 }];
+    return [
+      exported,
+      { name: HIDDEN_EXPORTS.raw + entry.name, kind: 'func', index: this.#lowering.referenced(func), at: -1 },
+    ];
   }
-}
-
-/** Whether exceptions can pass through the frames of a module that links to no other transformed one. */
-function usesExceptions(module: Module): boolean {
-  return module.funcs.some((func) =>
-    func.body.some(
-      ({ op }) =>
-        op === 'try_table' || op === 'throw' || op === 'throw_ref' || op === 'resume_throw' || op === 'resume_throw_ref',
-    ),
-  );
-}
-
-/** The functions that can reach the runtime: what the host calls of them has to be a host entry. */
-function touching(info: ModuleInfo, linking: Linking): ReadonlySet<FuncIdx> {
-  const callers = new Map<FuncIdx, FuncIdx[]>();
-  const queue: FuncIdx[] = [];
-  info.module.funcs.forEach((func, at) => {
-    const index = (info.importedFuncs + at) as FuncIdx;
-    for (const { op, ...instr } of func.body) {
-      if (op === 'call' || op === 'return_call') {
-        const callee = (instr as { func: FuncIdx }).func;
-        if (callee < info.importedFuncs) {
-          if (linking === 'linked') queue.push(index);
-        } else callers.set(callee, [...(callers.get(callee) ?? []), index]);
-      } else if (isSwitching(op) || opcodeOf(op).name.includes('call_')) queue.push(index);
-    }
-  });
-  const result = new Set<FuncIdx>();
-  for (let func = queue.pop(); func !== undefined; func = queue.pop()) {
-    if (result.has(func)) continue;
-    result.add(func);
-    queue.push(...(callers.get(func) ?? []));
-  }
-  return result;
 }

@@ -39,7 +39,9 @@ export class SharedState {
 
   /** A new identity for a control tag. */
   newTag(): WebAssembly.Global {
-    const module = new WebAssembly.Module(globalsModule([{ name: 'tag', type: refType(T.tag, false), mutable: false }]));
+    const module = new WebAssembly.Module(
+      globalsModule([{ name: 'tag', type: refType(T.tag, false), mutable: false }]),
+    );
     return new WebAssembly.Instance(module).exports.tag as WebAssembly.Global;
   }
 }
@@ -52,7 +54,11 @@ function group(name: string): Entry[] | null {
     const type = SLOT_TYPES[slotClass];
     if (type === undefined) return null;
     const first = Number(slot[2]) - (Number(slot[2]) % SLOTS_AT_ONCE);
-    return Array.from({ length: SLOTS_AT_ONCE }, (_, at) => ({ name: slotName(slotClass, first + at), type, mutable: true }));
+    return Array.from({ length: SLOTS_AT_ONCE }, (_, at) => ({
+      name: slotName(slotClass, first + at),
+      type,
+      mutable: true,
+    }));
   }
   const shared = Object.entries(SHARED_GLOBALS).map(([key, type]): Entry => ({ name: key, type, mutable: true }));
   shared.push({ name: 'anchor', type: refType(T.frame, false), mutable: false });

@@ -91,7 +91,11 @@ class Analysis implements Suspensions {
       for (let func = 0; func < importedFuncs; func++) {
         this.#raise(func, this.#unknown, { instr: null, via: null, text: 'is imported and may suspend' });
       }
-      this.#raise(this.#anyCont, this.#unknown, { instr: null, via: null, text: 'resumes a continuation of unknown origin' });
+      this.#raise(this.#anyCont, this.#unknown, {
+        instr: null,
+        via: null,
+        text: 'resumes a continuation of unknown origin',
+      });
     }
     module.funcs.forEach((func, index) => {
       this.#scan(importedFuncs + index, func.body);
@@ -112,7 +116,8 @@ class Analysis implements Suspensions {
         if (comp.kind === 'cont') created.add(comp.type);
       }
     }
-    for (const type of created) this.#edge(this.#anyCont, this.#indirectNode(type, false), null, 'a continuation of that type');
+    for (const type of created)
+      this.#edge(this.#anyCont, this.#indirectNode(type, false), null, 'a continuation of that type');
   }
 
   #scan(node: number, body: Expr): void {
@@ -166,7 +171,8 @@ class Analysis implements Suspensions {
     if (known !== undefined) return known;
     const node = this.#node();
     this.#indirect.set(key, node);
-    if (unknown) this.#raise(node, this.#unknown, { instr: null, via: null, text: 'may be a function of another module' });
+    if (unknown)
+      this.#raise(node, this.#unknown, { instr: null, via: null, text: 'may be a function of another module' });
     for (const func of this.#referenced) {
       const own = this.#info.funcTypes[func];
       if (own !== undefined && this.#info.isSubType(own, type)) this.#edge(node, func, null, 'may be that function');
@@ -180,7 +186,10 @@ class Analysis implements Suspensions {
     if (known !== undefined) return known;
     const { module, importedTables } = this.#info;
     const writes = (instr: Instr): boolean =>
-      (instr.op === 'table.set' || instr.op === 'table.grow' || instr.op === 'table.fill' || instr.op === 'table.copy') &&
+      (instr.op === 'table.set' ||
+        instr.op === 'table.grow' ||
+        instr.op === 'table.fill' ||
+        instr.op === 'table.copy') &&
       instr.table === table;
     const result =
       table >= importedTables &&
@@ -280,7 +289,11 @@ class Analysis implements Suspensions {
     while (reason !== null && reason.via !== null && reason.via >= this.#funcs) {
       const inner: Reason | null = this.#reasons[reason.via] ?? null;
       if (inner === null) break;
-      reason = { instr: reason.instr, via: inner.via, text: inner.via === null ? `${reason.text}: ${inner.text}` : reason.text };
+      reason = {
+        instr: reason.instr,
+        via: inner.via,
+        text: inner.via === null ? `${reason.text}: ${inner.text}` : reason.text,
+      };
     }
     return reason;
   }

@@ -1,15 +1,6 @@
 import type { BlockType, Catch } from '../binary/immediates.ts';
 import type { Instr, OpName } from '../binary/opcodes.ts';
-import type {
-  FuncIdx,
-  GlobalIdx,
-  HeapType,
-  LabelIdx,
-  LocalIdx,
-  RefType,
-  TypeIdx,
-  ValType,
-} from '../binary/types.ts';
+import type { FuncIdx, GlobalIdx, HeapType, LabelIdx, LocalIdx, RefType, TypeIdx, ValType } from '../binary/types.ts';
 
 /** The immediates of an instruction, without mnemonic and offset. */
 export type ImmediatesOf<N extends OpName> = Omit<Instr<N>, 'op' | 'at'>;
@@ -63,7 +54,10 @@ export class Asm {
   openTry(block: BlockType, catches: readonly SymbolicCatch[]): Label {
     const depth = (label: Label): LabelIdx => this.depthOf(label);
     this.out.push(
-      made('try_table', { block, catches: catches.map((clause) => ({ ...clause, label: depth(clause.label) }) as Catch) }),
+      made('try_table', {
+        block,
+        catches: catches.map((clause) => ({ ...clause, label: depth(clause.label) }) as Catch),
+      }),
     );
     return { level: this.#level++ };
   }

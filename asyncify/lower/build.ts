@@ -36,7 +36,8 @@ interface AddedFunc {
 }
 
 /** The parts of the source module that lowering replaces; everything else is carried over. */
-export interface Replacements extends Pick<Module, 'funcs' | 'tables' | 'tags' | 'globals' | 'exports' | 'elems' | 'datas' | 'imports'> {
+export interface Replacements
+  extends Pick<Module, 'funcs' | 'tables' | 'tags' | 'globals' | 'exports' | 'elems' | 'datas' | 'imports'> {
   readonly start: FuncIdx | null;
 }
 
@@ -137,7 +138,7 @@ export class Build {
   /** A tag without parameters that no program can name. */
   dummyTag(): TagIdx {
     this.#dummyTag ??= { type: this.funcType([], []), at: -1 };
-    return (this.info.tags.length) as TagIdx;
+    return this.info.tags.length as TagIdx;
   }
   /** Lets `ref.func` name a function that nothing else declares. */
   declare(func: FuncIdx): FuncIdx {
@@ -163,8 +164,12 @@ export class Build {
     const expr = (code: Expr): Instr[] => code.map((instr) => relocate(instr, func, global));
     const imports: Import[] = [
       ...parts.imports,
-      ...this.#importedFuncs.map(({ name, type }): Import => ({ module: RUNTIME_MODULE, name, at: -1, desc: { kind: 'func', type } })),
-      ...this.#importedGlobals.map(({ name, type }): Import => ({ module: RUNTIME_MODULE, name, at: -1, desc: { kind: 'global', type } })),
+      ...this.#importedFuncs.map(
+        ({ name, type }): Import => ({ module: RUNTIME_MODULE, name, at: -1, desc: { kind: 'func', type } }),
+      ),
+      ...this.#importedGlobals.map(
+        ({ name, type }): Import => ({ module: RUNTIME_MODULE, name, at: -1, desc: { kind: 'global', type } }),
+      ),
     ];
     const added = this.#funcs.map(({ type, code, name }): Func => {
       if (code === null) throw new Error(`function ${name} was reserved and never defined`);
@@ -173,7 +178,11 @@ export class Build {
     const declared = [...this.#declared];
     const exprs = (list: readonly Global[]): Global[] => list.map((entry) => ({ ...entry, init: expr(entry.init) }));
     return {
-      recGroups: [runtimeGroup, ...source.recGroups.map((group) => group.map((sub) => this.#subType(sub))), ...this.#groups],
+      recGroups: [
+        runtimeGroup,
+        ...source.recGroups.map((group) => group.map((sub) => this.#subType(sub))),
+        ...this.#groups,
+      ],
       imports,
       funcs: [...parts.funcs.map((entry) => ({ ...entry, body: expr(entry.body) })), ...added],
       tables: parts.tables.map((table) => ({ ...table, init: table.init === null ? null : expr(table.init) })),
@@ -230,12 +239,19 @@ export class Build {
     const mapped = supers.map((type) => this.type(type));
     switch (comp.kind) {
       case 'func':
-        return { final, supers: mapped, comp: { kind: 'func', params: this.vals(comp.params), results: this.vals(comp.results) } };
+        return {
+          final,
+          supers: mapped,
+          comp: { kind: 'func', params: this.vals(comp.params), results: this.vals(comp.results) },
+        };
       case 'struct':
         return {
           final,
           supers: mapped,
-          comp: { kind: 'struct', fields: comp.fields.map(({ type, mutable }) => ({ type: this.storage(type), mutable })) },
+          comp: {
+            kind: 'struct',
+            fields: comp.fields.map(({ type, mutable }) => ({ type: this.storage(type), mutable })),
+          },
         };
       case 'array':
         return {

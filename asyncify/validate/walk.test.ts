@@ -123,7 +123,8 @@ describe('walkFunction', () => {
 });
 
 describe('bodies', () => {
-  const inFunc = (body: string) => `(memory 1) (memory $m i64 1) (table $t 1 funcref) (type $v (func))
+  const inFunc = (body: string) => `(memory 1) (memory $m i64 1) (table $t 1 funcref) (table $x 1 externref)
+    (type $v (func)) (type $vi (func (result i32)))
     (global $g i32 (i32.const 0)) (global $mut (mut i32) (i32.const 0)) (tag $e (param i32)) (func ${body})`;
   cases(
     [
@@ -272,8 +273,8 @@ describe('bodies', () => {
       [
         'indirect calls use tables of functions',
         '(call_indirect $t (type $v) (i32.const 0))',
-        '(call_indirect 9 (type $v) (i32.const 0))',
-        'unknown table 9',
+        '(call_indirect $x (type $v) (i32.const 0))',
+        'type mismatch: instruction requires table of function type but table has element type [(ref null extern)]',
       ],
       [
         'catch handlers take the payload',
@@ -289,7 +290,7 @@ describe('bodies', () => {
       ],
       [
         'tail calls give the caller’s results',
-        '(return_call 0)',
+        '(result i32) (return_call_indirect $t (type $vi) (i32.const 0))',
         '(result i32) (return_call_indirect $t (type $v) (i32.const 0))',
         'type mismatch: current function requires result type [i32]',
       ],

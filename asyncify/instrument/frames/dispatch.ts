@@ -48,7 +48,11 @@ function search(asm: Asm, point: LocalIdx, targets: readonly Target[]): void {
     return;
   }
   const middle = targets.length >> 1;
-  asm.get(point).i32((targets[middle] as Target).low).do('i32.lt_u').open('if');
+  asm
+    .get(point)
+    .i32((targets[middle] as Target).low)
+    .do('i32.lt_u')
+    .open('if');
   search(asm, point, targets.slice(0, middle));
   asm.close();
   search(asm, point, targets.slice(middle));

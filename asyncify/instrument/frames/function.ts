@@ -121,10 +121,16 @@ export class FunctionTranslator {
     asm.get(frame).do('ref.is_null').open('if');
     asm.op('struct.new_default', { type }).tee(frame);
     const reentry = stubs.reentry(this.#index, this.#func.type, `${this.#index}`);
-    asm.op('ref.func', { func: build.declare(reentry) }).structSet(type, FRAME.fn).close();
+    asm
+      .op('ref.func', { func: build.declare(reentry) })
+      .structSet(type, FRAME.fn)
+      .close();
     asm.get(frame).get(point).structSet(type, FRAME.point);
     saved.forEach((local, index) => {
-      asm.get(frame).get(local).structSet(type, FRAME.locals + index);
+      asm
+        .get(frame)
+        .get(local)
+        .structSet(type, FRAME.locals + index);
     });
     asm.globalGet(state.shared('tail')).get(frame).structSet(T.frame, FRAME.next);
     asm.get(frame).globalSet(state.shared('tail'));
@@ -274,7 +280,10 @@ export class FunctionTranslator {
   #emitOpen(instr: Instr & { readonly block: BlockType }, block: BlockType, choice: (() => void) | null): Label {
     switch (instr.op) {
       case 'try_table':
-        return this.#asm.openTry(block, this.#lowering.catches(instr.catches, (index) => this.#labelOf(index)));
+        return this.#asm.openTry(
+          block,
+          this.#lowering.catches(instr.catches, (index) => this.#labelOf(index)),
+        );
       case 'block':
       case 'loop':
       case 'if':
@@ -501,4 +510,3 @@ export class FunctionTranslator {
     asm.null('exn').globalSet(state.shared('exception')).do('throw_ref').close();
   }
 }
-

@@ -97,7 +97,8 @@ class Backward {
     return (this.#frames[this.#frames.length - 1 - label] as Frame).label;
   }
   #add(bits: Bits | null): void {
-    if (bits !== null) for (let at = 0; at < this.#words; at++) this.#live[at] = (this.#live[at] ?? 0) | (bits[at] ?? 0);
+    if (bits !== null)
+      for (let at = 0; at < this.#words; at++) this.#live[at] = (this.#live[at] ?? 0) | (bits[at] ?? 0);
   }
 
   #open(index: number): void {

@@ -2,7 +2,7 @@ import type { Catch, Handler } from '../../binary/immediates.ts';
 import type { Instr } from '../../binary/opcodes.ts';
 import type { FuncIdx, FuncType, LocalIdx, TypeIdx, ValType } from '../../binary/types.ts';
 import { isRef, refType } from '../../binary/types.ts';
-import { type Asm, type Label, type SymbolicCatch, made } from '../../lower/asm.ts';
+import { type Asm, type Label, made, type SymbolicCatch } from '../../lower/asm.ts';
 import type { Build } from '../../lower/build.ts';
 import { rewriteTypes } from '../../lower/rewrite.ts';
 import { T } from '../../lower/runtime-types.ts';

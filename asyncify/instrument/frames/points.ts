@@ -68,7 +68,14 @@ export function range(item: Item): [number, number] {
 /** Finds a function's resume points and the constructs around them; dead code has none. */
 export function findPoints(body: Expr, unwinds: (instr: Instr) => boolean): Points {
   const at = new Map<number, Item>();
-  const root: Construct = { kind: 'construct', index: -1, op: 'block', items: [], elseFrom: Infinity, startsWithFirst: false };
+  const root: Construct = {
+    kind: 'construct',
+    index: -1,
+    op: 'block',
+    items: [],
+    elseFrom: Infinity,
+    startsWithFirst: false,
+  };
   const stack: { construct: Construct; tries: number }[] = [{ construct: root, tries: 0 }];
   let count = 0;
   let anyCatches = false;
@@ -85,7 +92,14 @@ export function findPoints(body: Expr, unwinds: (instr: Instr) => boolean): Poin
       if (dead >= 0 || (op !== 'end' && op !== 'else')) return;
     }
     if (opens(op)) {
-      const construct: Construct = { kind: 'construct', index, op, items: [], elseFrom: Infinity, startsWithFirst: false };
+      const construct: Construct = {
+        kind: 'construct',
+        index,
+        op,
+        items: [],
+        elseFrom: Infinity,
+        startsWithFirst: false,
+      };
       stack.push({ construct, tries: top.tries + (op === 'try_table' ? 1 : 0) });
     } else if (op === 'else') {
       top.construct.elseFrom = top.construct.items.length;

@@ -103,7 +103,10 @@ export class Runtime {
       const { build } = state;
       const func = build.addFunc(build.funcType([refType(T.tag, false)], []), 'suspend');
       const asm = new Asm();
-      asm.get(0 as LocalIdx).call(this.#find('suspend')).globalSet(state.shared('index'));
+      asm
+        .get(0 as LocalIdx)
+        .call(this.#find('suspend'))
+        .globalSet(state.shared('index'));
       asm.null(T.stack).globalSet(state.shared('other'));
       this.#beginUnwinding(asm);
       build.define(func, { locals: [], body: asm.out });
@@ -134,7 +137,10 @@ export class Runtime {
       const { build, exceptions } = this.state;
       const func = build.addFunc(build.funcType([CONT_REF, HANDLERS], ['i32']), 'resume');
       const asm = new Asm();
-      asm.get(0 as LocalIdx).call(this.take).get(1 as LocalIdx);
+      asm
+        .get(0 as LocalIdx)
+        .call(this.take)
+        .get(1 as LocalIdx);
       if (exceptions) asm.null('exn');
       asm.op('return_call', { func: this.drive });
       build.define(func, { locals: [], body: asm.out });
@@ -149,10 +155,17 @@ export class Runtime {
       const { build } = state;
       const func = build.addFunc(build.funcType([EXN, CONT_REF, HANDLERS], ['i32']), 'resume with exception');
       const asm = new Asm();
-      asm.get(0 as LocalIdx).do('ref.is_null').open('if');
+      asm
+        .get(0 as LocalIdx)
+        .do('ref.is_null')
+        .open('if');
       state.trap(asm, 'nullException');
       asm.close();
-      asm.get(1 as LocalIdx).call(this.take).get(2 as LocalIdx).get(0 as LocalIdx);
+      asm
+        .get(1 as LocalIdx)
+        .call(this.take)
+        .get(2 as LocalIdx)
+        .get(0 as LocalIdx);
       asm.op('return_call', { func: this.drive });
       build.define(func, { locals: [], body: asm.out });
       return func;

@@ -4,7 +4,16 @@ import { isRef, refType } from '../../binary/types.ts';
 import { Asm, made } from '../../lower/asm.ts';
 import type { Build } from '../../lower/build.ts';
 import { zero } from '../../lower/dummies.ts';
-import { SHARED_GLOBALS, SLOT_TYPES, type SharedName, type SlotClass, slotName, TRAP, tagIdentity, type TrapName } from '../../lower/interface.ts';
+import {
+  SHARED_GLOBALS,
+  type SharedName,
+  SLOT_TYPES,
+  type SlotClass,
+  slotName,
+  TRAP,
+  type TrapName,
+  tagIdentity,
+} from '../../lower/interface.ts';
 import { RUNTIME_TYPES, T } from '../../lower/runtime-types.ts';
 
 /** `closed`: the module links to no other transformed one and keeps the runtime's state to itself. `linked`: the store has it. */
@@ -25,11 +34,19 @@ export class RuntimeState {
 
   shared(name: SharedName): GlobalIdx {
     const type = SHARED_GLOBALS[name];
-    return this.#global(name, { type, mutable: true }, isRef(type) ? made('ref.null', { heap: type.heap }) : zero(type));
+    return this.#global(
+      name,
+      { type, mutable: true },
+      isRef(type) ? made('ref.null', { heap: type.heap }) : zero(type),
+    );
   }
   /** The stand-in before the first saved frame: its `next` is the innermost. */
   get anchor(): GlobalIdx {
-    return this.#global('anchor', { type: refType(T.frame, false), mutable: false }, made('struct.new_default', { type: T.frame }));
+    return this.#global(
+      'anchor',
+      { type: refType(T.frame, false), mutable: false },
+      made('struct.new_default', { type: T.frame }),
+    );
   }
   /** This module's own copy of `unwinding`, read after calls that stay inside; the same global in a closed module. */
   get unwinding(): GlobalIdx {
@@ -38,7 +55,11 @@ export class RuntimeState {
   }
   /** The frame a function of this module is being re-entered from. */
   get reentry(): GlobalIdx {
-    return this.build.addGlobal({ type: refType(T.frame, true), mutable: true }, [made('ref.null', { heap: T.frame })], 'reentry');
+    return this.build.addGlobal(
+      { type: refType(T.frame, true), mutable: true },
+      [made('ref.null', { heap: T.frame })],
+      'reentry',
+    );
   }
   get frameLimit(): GlobalIdx {
     return this.build.importGlobal('frame-limit', { type: 'i32', mutable: false });
@@ -113,7 +134,11 @@ export class RuntimeState {
       const slotType = SLOT_TYPES[this.#classOf(type)] as RefType;
       if (type.heap !== slotType.heap) {
         // There is no cast in the exception hierarchy, and its bottom has no value but null.
-        if (type.heap === 'noexn') asm.do('drop').do(...(type.nullable ? [] : (['unreachable'] as const))).null('noexn');
+        if (type.heap === 'noexn')
+          asm
+            .do('drop')
+            .do(...(type.nullable ? [] : (['unreachable'] as const)))
+            .null('noexn');
         else asm.cast(type);
         if (type.heap === 'noexn' && !type.nullable) asm.do('ref.as_non_null');
       } else if (!type.nullable) asm.do('ref.as_non_null');

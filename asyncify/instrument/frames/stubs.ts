@@ -17,11 +17,19 @@ const FRAME_FIELDS: readonly FieldType[] = [
 /** A frame type whose live values have these output types; references are nullable in it, so that it has a default. */
 export function frameType(build: Build, saved: readonly ValType[]): TypeIdx {
   const fields = saved.map((type): FieldType => ({ type: nullable(type), mutable: true }));
-  return build.addType({ final: true, supers: [T.frame], comp: { kind: 'struct', fields: [...FRAME_FIELDS, ...fields] } });
+  return build.addType({
+    final: true,
+    supers: [T.frame],
+    comp: { kind: 'struct', fields: [...FRAME_FIELDS, ...fields] },
+  });
 }
 
 export function nullable(type: ValType): ValType {
   return isRef(type) ? refType(type.heap, true) : type;
+}
+
+function pushParams(asm: Asm, params: readonly ValType[]): void {
+  for (let index = 0; index < params.length; index++) asm.get(index as LocalIdx);
 }
 
 /** The small functions around instrumented ones, each made once. */
@@ -71,7 +79,12 @@ export class Stubs {
       this.state.trap(asm, 'nullFunction');
       asm.close();
       const frame = frameType(build, [body]);
-      asm.null(T.frame).op('ref.func', { func: build.declare(this.#start(type, frame)) }).i32(0).get(param).structNew(frame);
+      asm
+        .null(T.frame)
+        .op('ref.func', { func: build.declare(this.#start(type, frame)) })
+        .i32(0)
+        .get(param)
+        .structNew(frame);
       asm.null(T.stack).null(T.handler).null(T.stack).i32(1).structNew(T.stack);
       this.wrap(asm, cont);
       build.define(func, { locals: [], body: asm.out });
@@ -88,7 +101,11 @@ export class Stubs {
       const func = build.addFunc(T.reenter, `start ${source}`);
       const asm = new Asm();
       state.load(asm, params);
-      asm.get(0 as LocalIdx).cast(refType(frame, false)).structGet(frame, FRAME.locals).callRef(build.type(source));
+      asm
+        .get(0 as LocalIdx)
+        .cast(refType(frame, false))
+        .structGet(frame, FRAME.locals)
+        .callRef(build.type(source));
       if (results.length > 0) {
         // Once the body is suspended its own frame hands on the results: this one is not needed again.
         asm.globalGet(state.shared('unwinding')).open('if');
@@ -118,7 +135,7 @@ export class Stubs {
         asm.get(stack);
         asm.get(stack).structGet(T.stack, STACK.top);
         asm.op('ref.func', { func: build.declare(this.#bound(frame, bound, rest)) }).i32(0);
-        bound.forEach((_, index) => asm.get(locals.param(index)));
+        pushParams(asm, bound);
         asm.structNew(frame).structSet(T.stack, STACK.top);
         asm.get(stack).get(stack).structGet(T.stack, STACK.depth).i32(1).do('i32.add').structSet(T.stack, STACK.depth);
       }
@@ -182,7 +199,7 @@ export class Stubs {
       const { params } = state.build.signature(source);
       const func = state.build.addFunc(state.build.type(source), `enter ${name}`);
       const asm = new Asm();
-      params.forEach((_, index) => asm.get(index as LocalIdx));
+      pushParams(asm, params);
       // Unwinding or not: this module's part of it ends here, and its results, if only dummies, are on the stack.
       asm.call(target).i32(0).globalSet(state.unwinding);
       state.build.define(func, { locals: [], body: asm.out });
@@ -201,7 +218,7 @@ export class Stubs {
       const saved = this.#saveChain(asm, locals);
       this.reset(asm);
       this.#guarded(asm, saved, signature.results, () => {
-        signature.params.forEach((_, index) => asm.get(locals.param(index)));
+        pushParams(asm, signature.params);
         asm.call(target);
       });
       state.build.define(func, { locals: locals.declared, body: asm.out });
@@ -218,10 +235,13 @@ export class Stubs {
       const func = build.addFunc(build.type(source), `call import ${target}`);
       const locals = new Locals(signature.params.length);
       const asm = new Asm();
-      const push = (): void => signature.params.forEach((_, index) => asm.get(locals.param(index)));
+      const push = (): void => pushParams(asm, signature.params);
       if (state.linking === 'linked') {
         const type = { type: 'i32', mutable: false } as const;
-        asm.globalGet(build.importGlobal(hostFlag(target), type)).do('i32.eqz').open('if');
+        asm
+          .globalGet(build.importGlobal(hostFlag(target), type))
+          .do('i32.eqz')
+          .open('if');
         push();
         asm.op('return_call', { func: target }).close();
       }

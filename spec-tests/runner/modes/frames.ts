@@ -1,4 +1,12 @@
-import { decode, encode, InvalidError, type Linking, MalformedError, transform, validate } from '../../../asyncify/index.ts';
+import {
+  decode,
+  encode,
+  InvalidError,
+  type Linking,
+  MalformedError,
+  transform,
+  validate,
+} from '../../../asyncify/index.ts';
 import { ExhaustionError, Store, SuspensionError, TrapError } from '../../../continuations/index.ts';
 import type { Failure, Mode, ModeStore, Phase } from './mode.ts';
 import { classifyEngineError } from './native.ts';
@@ -33,8 +41,8 @@ export function framesMode(name: string, linking: Linking): Mode {
 }
 
 function classify(error: unknown, phase: Phase): Failure {
-  if (error instanceof MalformedError) return { kind: 'malformed', message: error.message, ours: true };
-  if (error instanceof InvalidError) return { kind: 'invalid', message: error.message, ours: true };
+  if (error instanceof MalformedError) return { kind: 'malformed', message: error.message };
+  if (error instanceof InvalidError) return { kind: 'invalid', message: error.message };
   if (error instanceof TrapError) return { kind: 'trap', message: error.message, ours: true };
   if (error instanceof SuspensionError) return { kind: 'suspension', message: error.message };
   if (error instanceof ExhaustionError) return { kind: 'exhaustion', message: error.message, ours: true };
