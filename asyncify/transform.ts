@@ -107,7 +107,7 @@ class Transformer {
     this.#build = new Build(info);
     this.#state = new RuntimeState(this.#build, linking, linking === 'linked' || usesExceptions(info.module));
     this.#stubs = new Stubs(this.#state);
-    this.#lowering = new Lowering(this.#stubs, suspensions, this.instrumented);
+    this.#lowering = new Lowering(this.#stubs, suspensions);
     this.#touching = touching(info, linking);
   }
 

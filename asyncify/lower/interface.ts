@@ -41,18 +41,18 @@ export const SLOT_TYPES: Record<SlotClass, ValType> = {
 export const SHARED_GLOBALS = {
   /** 1 while native activations are being turned into frames. */
   unwinding: 'i32',
+  /** 1 where the function being re-entered has saved itself in its old frame. */
+  kept: 'i32',
   /** The running stack; its parents are the stack chain; null: the host's. */
   current: refType(T.stack, true),
-  /** The frame saved last; `anchor` before the first. */
-  tail: refType(T.frame, true),
-  /** Where the suspension being unwound will be handled. */
-  target: refType(T.stack, true),
-  /** The stack that suspended. */
-  leaf: refType(T.stack, true),
+  /** How many stacks outward of the one that is unwinding the handler's is. */
+  hops: 'i32',
+  /** The clause that handles the suspension. */
+  index: 'i32',
   /** What a `switch` goes on with; null for a `suspend`. */
   other: refType(T.stack, true),
-  /** The clause that handles it. */
-  index: 'i32',
+  /** The stack that suspended, where not the driver that runs it captures it; for a re-entered `resume` the captured one. */
+  leaf: refType(T.stack, true),
   /** What a re-entered `resume` site finds: 0 returned, n + 1 suspended with clause n. */
   outcome: 'i32',
   /** The exception a re-entered frame has to throw first. */

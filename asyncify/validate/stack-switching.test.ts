@@ -10,6 +10,13 @@ const SETTING = `
   (rec (type $fs (func (param i32 (ref null $cs)) (result i64))) (type $cs (cont $fs)))
   (rec (type $fn (func (param f32 (ref $cn)))) (type $cn (cont $fn)))
   (type $fx (func (param i32)))                  (type $cx (cont $fx))
+  (type $gs (func (param i32 i32) (result i64)))  (type $d (cont $gs))
+  (type $sw (func (param f32 (ref $d)) (result i64))) (type $k (cont $sw))
+  (type $sx (func (param (ref $d))))              (type $kx (cont $sx))
+  (type $sy (func (param (ref $c)) (result i64))) (type $ky (cont $sy))
+  (type $ff (func (result funcref)))              (type $cf (cont $ff))
+  (tag $nullable (result funcref)) (tag $nonnull (result (ref func)))
+  (type $nf (func (result (ref func))))           (type $cn0 (cont $nf))
   (tag $t (param f32) (result i32))
   (tag $e (param f32))
   (tag $s (result i64))
@@ -130,6 +137,18 @@ describe('resume', () => {
         'type mismatch in switch tag',
       ],
       [
+        'handles switches to tags whose results are not wider',
+        '(param (ref $cn0)) (drop (resume $cn0 (on $nonnull switch) (local.get 0)))',
+        '(param (ref $cn0)) (drop (resume $cn0 (on $nullable switch) (local.get 0)))',
+        'type mismatch in switch tag',
+      ],
+      [
+        'handles switches to tags whose results are not narrower',
+        '(param (ref $cf)) (drop (resume $cf (on $nullable switch) (local.get 0)))',
+        '(param (ref $cf)) (drop (resume $cf (on $nonnull switch) (local.get 0)))',
+        'type mismatch in switch tag',
+      ],
+      [
         'handles switches to tags with its results',
         '(param (ref $c)) (resume $c (on $none switch) (local.get 0))',
         '(param (ref $c)) (resume $c (on $s switch) (local.get 0))',
@@ -200,6 +219,24 @@ describe('switch', () => {
         '(param (ref null $cs)) (result i32 (ref null $cs)) (switch $cs $s (i32.const 0) (local.get 0))',
         '(param (ref null $cs)) (result i64 (ref null $cs)) (switch $cs $s (i32.const 0) (local.get 0))',
         'type mismatch',
+      ],
+      [
+        'gives the parameters of a captured continuation of another type',
+        '(param (ref $k)) (result i32 i32) (switch $k $s (f32.const 0) (local.get 0))',
+        '(param (ref $k)) (result f32 (ref $d)) (switch $k $s (f32.const 0) (local.get 0))',
+        'type mismatch',
+      ],
+      [
+        'needs a tag that the target’s results match',
+        '(param (ref $k)) (switch $k $s (f32.const 0) (local.get 0)) unreachable',
+        '(param (ref $kx)) (switch $kx $s (local.get 0)) unreachable',
+        'type mismatch in continuation types',
+      ],
+      [
+        'needs a tag that matches the results of the captured continuation',
+        '(param (ref $k)) (switch $k $s (f32.const 0) (local.get 0)) unreachable',
+        '(param (ref $ky)) (switch $ky $s (local.get 0)) unreachable',
+        'type mismatch in continuation types',
       ],
       [
         'needs a continuation as the last parameter',

@@ -6,11 +6,11 @@ import { isRef, refType } from '../../binary/types.ts';
 import { RefusedError } from '../../errors.ts';
 import { Asm, EMPTY, type Label, Locals, made } from '../../lower/asm.ts';
 import type { Code } from '../../lower/build.ts';
-import { CATCHES, FRAME, T } from '../../lower/runtime-types.ts';
+import { CATCHES, FRAME, STACK, T } from '../../lower/runtime-types.ts';
 import { type WalkState, walkFunction } from '../../validate/index.ts';
 import { dispatch, type Target } from './dispatch.ts';
 import { liveAtPoints } from './liveness.ts';
-import type { Lowering, ResumeInstr } from './lowering.ts';
+import type { Ended, Lowering, ResumeInstr } from './lowering.ts';
 import { Operands } from './operands.ts';
 import { type Construct, findPoints, type Item, leaves, opens, type Point, type Points, range } from './points.ts';
 import { frameType, nullable } from './stubs.ts';
@@ -107,9 +107,10 @@ export class FunctionTranslator {
     const point = this.#point;
     const asm = new Asm();
     const fresh = asm.open('block');
-    asm.globalGet(state.reentry).brOnNull(fresh).cast(refType(type, false)).set(frame);
-    asm.null(T.frame).globalSet(state.reentry);
-    asm.get(frame).structGet(type, FRAME.point);
+    asm.globalGet(state.reentering).do('i32.eqz').brIf(fresh);
+    asm.i32(0).globalSet(state.reentering);
+    asm.globalGet(state.shared('current')).structGet(T.stack, STACK.top).cast(refType(type, false)).tee(frame);
+    asm.structGet(type, FRAME.point);
     if (this.#points.anyCatches) asm.i32(~CATCHES).do('i32.and');
     asm.set(point);
     saved.forEach((local, index) => {
@@ -121,19 +122,16 @@ export class FunctionTranslator {
     asm.get(frame).do('ref.is_null').open('if');
     asm.op('struct.new_default', { type }).tee(frame);
     const reentry = stubs.reentry(this.#index, this.#func.type, `${this.#index}`);
-    asm
-      .op('ref.func', { func: build.declare(reentry) })
-      .structSet(type, FRAME.fn)
-      .close();
+    asm.op('ref.func', { func: build.declare(reentry) }).structSet(type, FRAME.fn);
+    asm.get(frame).do('ref.as_non_null').call(stubs.runtime.save).else();
+    asm.i32(1).globalSet(state.shared('kept')).close();
     asm.get(frame).get(point).structSet(type, FRAME.point);
-    saved.forEach((local, index) => {
+    for (const [index, local] of saved.entries()) {
       asm
         .get(frame)
         .get(local)
         .structSet(type, FRAME.locals + index);
-    });
-    asm.globalGet(state.shared('tail')).get(frame).structSet(T.frame, FRAME.next);
-    asm.get(frame).globalSet(state.shared('tail'));
+    }
     for (const result of this.#results) {
       const code = stubs.dummies.of(result);
       if (code === null) {
@@ -406,15 +404,19 @@ export class FunctionTranslator {
 
   /** A `resume` that no suspension passes: the operands below stay where they are. */
   #resumeHere(instr: ResumeInstr, state: WalkState): void {
-    const outcome = this.#temp('outcome', 'i32');
-    this.#lowering.resume(this.#asm, instr, this.#temp('continuation', refType(T.cont, true)));
-    this.#asm.set(outcome);
-    this.#finishResume(instr, outcome, state);
+    this.#finishResume(instr, this.#emitResume(instr), state);
   }
 
-  #finishResume(instr: ResumeInstr, outcome: LocalIdx, state: WalkState): void {
+  #emitResume(instr: ResumeInstr): Ended {
+    const ended = { outcome: this.#temp('outcome', 'i32'), captured: this.#temp('captured', refType(T.stack, true)) };
+    this.#lowering.resume(this.#asm, instr, this.#temp('continuation', refType(T.cont, true)));
+    this.#asm.set(ended.captured).set(ended.outcome);
+    return ended;
+  }
+
+  #finishResume(instr: ResumeInstr, ended: Ended, state: WalkState): void {
     const { build } = this.#lowering;
-    this.#lowering.outcome(this.#asm, instr, outcome, (handler: Handler & { kind: 'label' }) => {
+    this.#lowering.outcome(this.#asm, instr, ended, (handler: Handler & { kind: 'label' }) => {
       const control = state.controls[state.controls.length - 1 - handler.label];
       const types = control === undefined ? [] : control.op === 'loop' ? control.params : control.results;
       return { label: this.#labelOf(handler.label), types };
@@ -453,17 +455,17 @@ export class FunctionTranslator {
       case 'resume':
       case 'resume_throw':
       case 'resume_throw_ref': {
-        const outcome = this.#temp('outcome', 'i32');
-        this.#lowering.resume(asm, instr, this.#temp('continuation', refType(T.cont, true)));
-        asm.set(outcome);
+        const ended = this.#emitResume(instr);
         this.#leaveIf(point, unwinds === 'shared');
         if (wrapper.join !== null) asm.br(wrapper.join);
         this.#reenter(point, wrapper);
         if (wrapper.join !== null) {
-          asm.globalGet(runtime.shared('outcome')).set(outcome);
+          asm.globalGet(runtime.shared('outcome')).set(ended.outcome);
+          asm.globalGet(runtime.shared('leaf')).set(ended.captured);
+          asm.null(T.stack).globalSet(runtime.shared('leaf'));
           asm.close();
         }
-        this.#finishResume(instr, outcome, state);
+        this.#finishResume(instr, ended, state);
         this.#pushResults(low, results);
         return;
       }

@@ -14,6 +14,12 @@ import type { Stubs } from './stubs.ts';
 
 export type ResumeInstr = Extract<Instr, { op: 'resume' | 'resume_throw' | 'resume_throw_ref' }>;
 
+/** The locals that tell how a `resume` ended: 0 or clause + 1, and the stack that suspended. */
+export interface Ended {
+  readonly outcome: LocalIdx;
+  readonly captured: LocalIdx;
+}
+
 /** What the lowering of one module's functions has in common. */
 export class Lowering {
   readonly info: ModuleInfo;
@@ -21,16 +27,13 @@ export class Lowering {
   readonly state: RuntimeState;
   readonly stubs: Stubs;
   readonly suspensions: Suspensions;
-  /** Defined functions that can unwind and be re-entered. */
-  readonly instrumented: ReadonlySet<FuncIdx>;
 
-  constructor(stubs: Stubs, suspensions: Suspensions, instrumented: ReadonlySet<FuncIdx>) {
+  constructor(stubs: Stubs, suspensions: Suspensions) {
     this.stubs = stubs;
     this.state = stubs.state;
     this.build = stubs.state.build;
     this.info = stubs.state.build.info;
     this.suspensions = suspensions;
-    this.instrumented = instrumented;
   }
 
   typeOf(func: FuncIdx): TypeIdx {
@@ -46,7 +49,7 @@ export class Lowering {
   referenced(func: FuncIdx): FuncIdx {
     if (func < this.info.importedFuncs) return this.build.declare(this.callee(func));
     // An export declares a function for ref.func, but its host entry may have taken its place there.
-    if (this.state.linking === 'closed' || !this.instrumented.has(func)) return this.build.declare(func);
+    if (this.state.linking === 'closed' || !this.suspensions.suspends(func)) return this.build.declare(func);
     return this.build.declare(this.stubs.entry(func, this.typeOf(func), `${func}`));
   }
 
@@ -80,7 +83,7 @@ export class Lowering {
     return code.map((instr) => this.simple(instr));
   }
 
-  /** Emits a `resume` of operands on the real stack, up to the i32 that tells how it ended. */
+  /** Emits a `resume` of operands on the real stack, up to what tells how it ended: i32, and the captured stack. */
   resume(asm: Asm, instr: ResumeInstr, cont: LocalIdx): void {
     const { build, state, stubs } = this;
     const list = handlerList(
@@ -115,7 +118,7 @@ export class Lowering {
   outcome(
     asm: Asm,
     instr: ResumeInstr,
-    outcome: LocalIdx,
+    ended: Ended,
     target: (handler: Handler & { kind: 'label' }) => { label: Label; types: readonly ValType[] },
   ): void {
     const clauses = instr.handlers.flatMap((handler, index) => (handler.kind === 'label' ? [{ handler, index }] : []));
@@ -126,14 +129,14 @@ export class Lowering {
         throw new RangeError('a handler label without a continuation');
       }
       this.state.load(asm, this.build.vals(this.tagType(handler.tag).params));
-      asm.globalGet(this.state.shared('leaf'));
+      asm.get(ended.captured);
       this.stubs.wrap(asm, cont.heap);
       asm.br(label);
     };
     const [first] = clauses;
     if (first === undefined) return;
     if (clauses.length === 1) {
-      asm.get(outcome).open('if');
+      asm.get(ended.outcome).open('if');
       take(first);
       asm.close();
       return;
@@ -144,7 +147,7 @@ export class Lowering {
     clauses.forEach(({ index }, at) => {
       table[index + 1] = labels[at] as Label;
     });
-    asm.get(outcome).brTable([...table, returned]);
+    asm.get(ended.outcome).brTable([...table, returned]);
     for (const clause of clauses) {
       asm.close();
       take(clause);

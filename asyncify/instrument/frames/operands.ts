@@ -115,7 +115,7 @@ export class Operands {
   }
   /** Pushes what the spill locals hold, null references as they are. */
   getSpilledRaw(height: number, types: readonly ValType[]): void {
-    types.forEach((type, offset) => this.#asm.get(this.#spillLocal(height + offset, type)));
+    for (const [offset, type] of types.entries()) this.#asm.get(this.#spillLocal(height + offset, type));
   }
 
   /** Emits the top operand and forgets it. */

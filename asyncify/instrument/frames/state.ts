@@ -40,26 +40,14 @@ export class RuntimeState {
       isRef(type) ? made('ref.null', { heap: type.heap }) : zero(type),
     );
   }
-  /** The stand-in before the first saved frame: its `next` is the innermost. */
-  get anchor(): GlobalIdx {
-    return this.#global(
-      'anchor',
-      { type: refType(T.frame, false), mutable: false },
-      made('struct.new_default', { type: T.frame }),
-    );
-  }
   /** This module's own copy of `unwinding`, read after calls that stay inside; the same global in a closed module. */
   get unwinding(): GlobalIdx {
     if (this.linking === 'closed') return this.shared('unwinding');
     return this.build.addGlobal({ type: 'i32', mutable: true }, [zero('i32')], 'own unwinding');
   }
-  /** The frame a function of this module is being re-entered from. */
-  get reentry(): GlobalIdx {
-    return this.build.addGlobal(
-      { type: refType(T.frame, true), mutable: true },
-      [made('ref.null', { heap: T.frame })],
-      'reentry',
-    );
+  /** 1 where a function of this module is being re-entered: its frame is the innermost of the running stack. */
+  get reentering(): GlobalIdx {
+    return this.build.addGlobal({ type: 'i32', mutable: true }, [zero('i32')], 'reentering');
   }
   get frameLimit(): GlobalIdx {
     return this.build.importGlobal('frame-limit', { type: 'i32', mutable: false });

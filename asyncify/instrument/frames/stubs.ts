@@ -85,7 +85,7 @@ export class Stubs {
         .i32(0)
         .get(param)
         .structNew(frame);
-      asm.null(T.stack).null(T.handler).null(T.stack).i32(1).structNew(T.stack);
+      asm.null(T.stack).null(T.handler).null(T.stack).null(T.frame).i32(1).structNew(T.stack);
       this.wrap(asm, cont);
       build.define(func, { locals: [], body: asm.out });
       return func;
@@ -166,14 +166,14 @@ export class Stubs {
     });
   }
 
-  /** Who re-enters an instrumented function: calls it with its frame in `reentry` and puts its results in the slots. */
+  /** Who re-enters an instrumented function: calls it with `reentering` set and puts its results in the slots. */
   reentry(target: FuncIdx, source: TypeIdx, name: string): FuncIdx {
     return this.#once(`reentry ${target}`, () => {
       const { state } = this;
       const { params, results } = state.build.signature(source);
       const func = state.build.addFunc(T.reenter, `re-enter ${name}`);
       const asm = new Asm();
-      asm.get(0 as LocalIdx).globalSet(state.reentry);
+      asm.i32(1).globalSet(state.reentering);
       for (const param of params) asm.pushAll(this.dummies.of(param) ?? []);
       asm.call(target);
       this.#leave(asm, results.length > 0);
@@ -187,7 +187,8 @@ export class Stubs {
   #leave(asm: Asm, hasResults: boolean): void {
     const { state } = this;
     if (state.linking === 'closed' && !hasResults) return;
-    asm.globalGet(state.unwinding).open('if');
+    // After a tail call into another module only the shared flag tells.
+    asm.globalGet(state.shared('unwinding')).open('if');
     if (state.linking === 'linked') asm.i32(0).globalSet(state.unwinding);
     asm.do('return').close();
   }
@@ -293,8 +294,11 @@ export class Stubs {
   reset(asm: Asm): void {
     const { state } = this;
     asm.null(T.stack).globalSet(state.shared('current'));
+    asm.null(T.stack).globalSet(state.shared('other'));
+    asm.null(T.stack).globalSet(state.shared('leaf'));
     asm.i32(0).globalSet(state.shared('unwinding'));
     if (state.linking === 'linked') asm.i32(0).globalSet(state.unwinding);
-    asm.null(T.frame).globalSet(state.reentry);
+    asm.i32(0).globalSet(state.shared('kept'));
+    asm.i32(0).globalSet(state.reentering);
   }
 }

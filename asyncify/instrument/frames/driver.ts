@@ -1,0 +1,233 @@
+import type { LocalIdx } from '../../binary/types.ts';
+import { refType } from '../../binary/types.ts';
+import { Asm, type Label, Locals, valueBlock } from '../../lower/asm.ts';
+import type { Code } from '../../lower/build.ts';
+import { FRAME, STACK, T } from '../../lower/runtime-types.ts';
+import { takeContinuation } from './runtime.ts';
+import type { RuntimeState } from './state.ts';
+
+const STACK_REF = refType(T.stack, true);
+const FRAME_REF = refType(T.frame, true);
+const HANDLERS = refType(T.handler, true);
+const EXN = refType('exn', true);
+
+/**
+ * The driver of one `resume`: consumes the continuation, then runs its innermost stack frame by frame, outward, until the
+ * chain has returned, thrown or suspended to this driver's own `resume`. Suspensions for an outer driver are passed on by
+ * unwinding the caller.
+ *
+ * While a frame is re-entered it stays the innermost of its stack: where the function suspends again it is there already.
+ */
+export class Driver {
+  readonly #state: RuntimeState;
+  readonly #locals: Locals;
+  readonly #exceptions: boolean;
+  readonly #caller: LocalIdx;
+  readonly #root: LocalIdx;
+  readonly #running: LocalIdx;
+  readonly #stack: LocalIdx;
+  readonly #leaf: LocalIdx;
+  readonly #frame: LocalIdx;
+  readonly #next: LocalIdx;
+  readonly #asm = new Asm();
+
+  /** @param params 2: continuation and handlers; 3: and an exnref to resume with, null for none */
+  constructor(state: RuntimeState, params: 2 | 3) {
+    this.#state = state;
+    this.#exceptions = params === 3;
+    this.#locals = new Locals(params);
+    this.#caller = this.#locals.add(STACK_REF);
+    this.#root = this.#locals.add(STACK_REF);
+    this.#running = this.#locals.add(STACK_REF);
+    this.#stack = this.#locals.add(STACK_REF);
+    this.#leaf = this.#locals.add(STACK_REF);
+    this.#frame = this.#locals.add(FRAME_REF);
+    this.#next = this.#locals.add(FRAME_REF);
+  }
+
+  code(): Code {
+    const asm = this.#asm;
+    takeContinuation(this.#state, asm, this.#locals.param(0), this.#running);
+    asm.globalGet(this.#state.shared('current')).set(this.#caller);
+    this.#outermost(this.#running, this.#root);
+    asm.get(this.#root).get(this.#caller).structSet(T.stack, STACK.parent);
+    asm.get(this.#root).get(this.#locals.param(1)).structSet(T.stack, STACK.handlers);
+    const step = asm.open('loop');
+    if (this.#exceptions) this.#guardedStep(step);
+    else this.#step(step, null);
+    asm.close().do('unreachable');
+    return { locals: this.#locals.declared, body: asm.out };
+  }
+
+  #guardedStep(step: Label): void {
+    const asm = this.#asm;
+    const exception = this.#locals.param(2);
+    const deliver = asm.open('block');
+    const thrown = asm.open('block', valueBlock(EXN));
+    asm.get(exception).do('ref.is_null', 'i32.eqz').brIf(deliver);
+    this.#step(step, () => asm.openTry({ kind: 'empty' }, [{ kind: 'catch_all_ref', label: thrown }]));
+    asm.close();
+    asm.set(exception);
+    asm.i32(0).globalSet(this.#state.reentering);
+    asm.get(this.#running).structGet(T.stack, STACK.top).set(this.#frame);
+    this.#pop();
+    asm.close();
+    this.#deliver(exception, step);
+  }
+
+  /** `into` = the outermost stack of the chain whose innermost is `from`. */
+  #outermost(from: LocalIdx, into: LocalIdx): void {
+    const asm = this.#asm;
+    asm.get(from).structGet(T.stack, STACK.outer).set(into);
+    asm.get(into).do('ref.is_null').open('if');
+    asm.get(from).set(into).close();
+  }
+
+  /** Takes `frame`, the innermost, off the running stack. */
+  #pop(): void {
+    const asm = this.#asm;
+    asm.get(this.#running).get(this.#frame).structGet(T.frame, FRAME.next).structSet(T.stack, STACK.top);
+    this.#shallower();
+  }
+
+  #shallower(): void {
+    const asm = this.#asm;
+    asm.get(this.#running).get(this.#running).structGet(T.stack, STACK.depth).i32(1).do('i32.sub');
+    asm.structSet(T.stack, STACK.depth);
+  }
+
+  #restoreCurrent(): void {
+    this.#asm.get(this.#caller).globalSet(this.#state.shared('current'));
+  }
+
+  /** Re-enters the innermost frame of the running stack, and goes on with what comes of it. */
+  #step(step: Label, guard: (() => void) | null): void {
+    const asm = this.#asm;
+    const state = this.#state;
+    asm.get(this.#running).globalSet(state.shared('current'));
+    asm.get(this.#running).structGet(T.stack, STACK.top).set(this.#frame);
+    guard?.();
+    asm.get(this.#frame).do('ref.as_non_null').get(this.#frame).structGet(T.frame, FRAME.fn).callRef(T.reenter);
+    if (guard !== null) asm.close();
+    asm.globalGet(state.shared('unwinding')).do('i32.eqz').open('if');
+    this.#returned(step);
+    asm.close();
+    this.#settleFrames();
+    this.#findTarget();
+    this.#capture(step);
+  }
+
+  /** The frame returned, its results are in the slots: on to the next one outward. */
+  #returned(step: Label): void {
+    const asm = this.#asm;
+    asm.i32(0).globalSet(this.#state.shared('outcome'));
+    const last = asm.open('block');
+    asm.get(this.#frame).structGet(T.frame, FRAME.next).set(this.#next);
+    asm.get(this.#next).brOnNull(last).do('drop');
+    asm.get(this.#running).get(this.#next).structSet(T.stack, STACK.top);
+    this.#shallower();
+    asm.br(step).close();
+    asm.get(this.#running).get(this.#root).do('ref.eq').open('if');
+    this.#restoreCurrent();
+    asm.i32(0).null(T.stack).do('return').close();
+    asm.get(this.#running).structGet(T.stack, STACK.parent).set(this.#running).br(step);
+  }
+
+  /** The frames saved stand before the re-entered one, which is dropped unless its function saved itself in it again. */
+  #settleFrames(): void {
+    const asm = this.#asm;
+    const state = this.#state;
+    asm.globalGet(state.shared('kept')).open('if');
+    asm.i32(0).globalSet(state.shared('kept')).else();
+    asm.get(this.#running).structGet(T.stack, STACK.tail);
+    asm.get(this.#frame).structGet(T.frame, FRAME.next).structSet(T.frame, FRAME.next);
+    this.#shallower();
+    asm.close();
+    asm.get(this.#running).null(T.frame).structSet(T.stack, STACK.tail);
+    asm.get(this.#running).structGet(T.stack, STACK.depth).globalGet(state.frameLimit).do('i32.gt_u').open('if');
+    state.trap(asm, 'exhausted');
+    asm.close();
+  }
+
+  /** `stack` = the stack whose `resume` handles the suspension; where it lies outward of the root, the caller unwinds too. */
+  #findTarget(): void {
+    const asm = this.#asm;
+    const state = this.#state;
+    const hops = state.shared('hops');
+    asm.get(this.#running).set(this.#stack);
+    const ours = asm.open('block');
+    const search = asm.open('loop');
+    asm.globalGet(hops).do('i32.eqz').brIf(ours);
+    asm.globalGet(hops).i32(1).do('i32.sub').globalSet(hops);
+    asm.get(this.#stack).get(this.#root).do('ref.eq').open('if');
+    asm.globalGet(state.shared('leaf')).do('ref.is_null').open('if');
+    asm.get(this.#running).globalSet(state.shared('leaf')).close();
+    this.#restoreCurrent();
+    if (state.linking === 'linked') asm.i32(1).globalSet(state.unwinding);
+    asm.i32(0).null(T.stack).do('return').close();
+    asm.get(this.#stack).structGet(T.stack, STACK.parent).set(this.#stack).br(search).close().close();
+  }
+
+  /** Cuts the chain outward of `stack` and goes on: with the other side of a `switch`, or with the handler. */
+  #capture(step: Label): void {
+    const asm = this.#asm;
+    const state = this.#state;
+    const target = this.#stack;
+    const parent = this.#locals.add(STACK_REF);
+    asm.i32(0).globalSet(state.shared('unwinding'));
+    asm.globalGet(state.shared('leaf')).set(this.#leaf);
+    asm.get(this.#leaf).do('ref.is_null').open('if');
+    asm.get(this.#running).set(this.#leaf).else().null(T.stack).globalSet(state.shared('leaf')).close();
+    asm.get(target).structGet(T.stack, STACK.parent).set(parent);
+    asm.get(target).null(T.stack).structSet(T.stack, STACK.parent);
+    asm.get(this.#leaf).get(target).do('ref.eq').open('if');
+    asm.get(this.#leaf).null(T.stack).structSet(T.stack, STACK.outer).else();
+    asm.get(this.#leaf).get(target).structSet(T.stack, STACK.outer).close();
+    const suspended = asm.open('block');
+    asm.globalGet(state.shared('other')).brOnNull(suspended).set(this.#running);
+    this.#switchOver(parent, step);
+    asm.close();
+    asm.get(target).null(T.handler).structSet(T.stack, STACK.handlers);
+    asm.get(target).get(this.#root).do('ref.eq').open('if');
+    this.#restoreCurrent();
+    asm.globalGet(state.shared('index')).i32(1).do('i32.add').get(this.#leaf).do('return').close();
+    asm.get(this.#leaf).globalSet(state.shared('leaf'));
+    asm.globalGet(state.shared('index')).i32(1).do('i32.add').globalSet(state.shared('outcome'));
+    asm.get(parent).set(this.#running).br(step);
+  }
+
+  /** The chain of `running` takes the place of the one cut off at `stack`, under the same handlers. */
+  #switchOver(parent: LocalIdx, step: Label): void {
+    const asm = this.#asm;
+    const state = this.#state;
+    const target = this.#stack;
+    const outer = this.#locals.add(STACK_REF);
+    const table = this.#locals.add(HANDLERS);
+    asm.null(T.stack).globalSet(state.shared('other'));
+    asm.get(target).structGet(T.stack, STACK.handlers).set(table);
+    asm.get(target).null(T.handler).structSet(T.stack, STACK.handlers);
+    this.#outermost(this.#running, outer);
+    asm.get(outer).get(parent).structSet(T.stack, STACK.parent);
+    asm.get(outer).get(table).structSet(T.stack, STACK.handlers);
+    asm.get(target).get(this.#root).do('ref.eq').open('if');
+    asm.get(outer).set(this.#root).close();
+    asm.i32(0).globalSet(state.shared('outcome')).br(step);
+  }
+
+  /** An exception goes to the next frame outward that can catch, which throws it again at its resume point. */
+  #deliver(exception: LocalIdx, step: Label): void {
+    const asm = this.#asm;
+    const skip = asm.open('loop');
+    const none = asm.open('block');
+    asm.get(this.#running).structGet(T.stack, STACK.top).set(this.#frame);
+    asm.get(this.#frame).brOnNull(none).structGet(T.frame, FRAME.point).i32(0).do('i32.lt_s').open('if');
+    asm.get(exception).globalSet(this.#state.shared('exception'));
+    asm.null('exn').set(exception).br(step).close();
+    this.#pop();
+    asm.br(skip).close();
+    asm.get(this.#running).get(this.#root).do('ref.eq').open('if');
+    this.#restoreCurrent();
+    asm.get(exception).do('throw_ref').close();
+    asm.get(this.#running).structGet(T.stack, STACK.parent).set(this.#running).br(skip).close().do('unreachable');
+  }
+}

@@ -1,0 +1,38 @@
+;; The generator inside `prompts` nested resumes, of which only the outermost handles what it yields.
+(module
+  (type $body (func (param i32)))
+  (type $cont (cont $body))
+  (type $rest (func))
+  (type $suspended (cont $rest))
+  (tag $yield (param i64))
+  (tag $never)
+  (global $n (mut i64) (i64.const 0))
+  (elem declare func $prompt)
+  (func $numbers
+    (local $i i64)
+    (loop $again
+      (suspend $yield (local.get $i))
+      (local.set $i (i64.add (local.get $i) (i64.const 1)))
+      (br_if $again (i64.lt_u (local.get $i) (global.get $n)))))
+  (func $prompt (param $inner i32)
+    (if (i32.eqz (local.get $inner)) (then (call $numbers) (return)))
+    (block $never (result (ref $suspended))
+      (resume $cont (on $never $never)
+        (i32.sub (local.get $inner) (i32.const 1))
+        (cont.new $cont (ref.func $prompt)))
+      (return))
+    (unreachable))
+  (func (export "run") (param $n i32) (param $prompts i32) (result i64)
+    (local $k (ref null $suspended))
+    (local $sum i64)
+    (global.set $n (i64.extend_i32_u (local.get $n)))
+    (local.set $k
+      (cont.bind $cont $suspended (i32.sub (local.get $prompts) (i32.const 1)) (cont.new $cont (ref.func $prompt))))
+    (loop $again
+      (block $yielded (result i64 (ref $suspended))
+        (resume $suspended (on $yield $yielded) (local.get $k))
+        (return (local.get $sum)))
+      (local.set $k)
+      (local.set $sum (i64.add (local.get $sum)))
+      (br $again))
+    (unreachable)))

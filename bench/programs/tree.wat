@@ -1,0 +1,43 @@
+;; A recursive walk in order over a binary tree of n nodes on the Wasm heap, yielding every node's value.
+(module
+  (type $node (struct (field $left (ref null $node)) (field $value i64) (field $right (ref null $node))))
+  (type $body (func))
+  (type $cont (cont $body))
+  (tag $yield (param i64))
+  (global $root (mut (ref null $node)) (ref.null $node))
+  (global $size (mut i32) (i32.const 0))
+  (elem declare func $start)
+  ;; The balanced tree of the values from $low up to, but not including, $high.
+  (func $build (param $low i32) (param $high i32) (result (ref null $node))
+    (local $middle i32)
+    (if (i32.ge_u (local.get $low) (local.get $high)) (then (return (ref.null $node))))
+    (local.set $middle (i32.shr_u (i32.add (local.get $low) (local.get $high)) (i32.const 1)))
+    (struct.new $node
+      (call $build (local.get $low) (local.get $middle))
+      (i64.extend_i32_u (local.get $middle))
+      (call $build (i32.add (local.get $middle) (i32.const 1)) (local.get $high))))
+  (func $walk (param $node (ref null $node))
+    (if (ref.is_null (local.get $node)) (then (return)))
+    (call $walk (struct.get $node $left (local.get $node)))
+    (suspend $yield (struct.get $node $value (local.get $node)))
+    (call $walk (struct.get $node $right (local.get $node))))
+  (func $start (call $walk (global.get $root)))
+  ;; A hash of the values in the order they came.
+  (func $visit (result i64)
+    (local $k (ref null $cont))
+    (local $hash i64)
+    (local.set $k (cont.new $cont (ref.func $start)))
+    (loop $again
+      (block $yielded (result i64 (ref $cont))
+        (resume $cont (on $yield $yielded) (local.get $k))
+        (return (local.get $hash)))
+      (local.set $k)
+      (local.set $hash (i64.add (i64.mul (local.get $hash) (i64.const 31))))
+      (br $again))
+    (unreachable))
+  (func (export "run") (param $n i32) (param $unused i32) (result i64)
+    (if (i32.ne (global.get $size) (local.get $n))
+      (then
+        (global.set $root (call $build (i32.const 0) (local.get $n)))
+        (global.set $size (local.get $n))))
+    (call $visit)))

@@ -1,0 +1,82 @@
+import { type Exports, type Imports, Store } from '../continuations/index.ts';
+
+export { ExhaustionError, type Exports, type Imports, SuspensionError, TrapError } from '../continuations/index.ts';
+
+export interface EngineOptions {
+  /** How many saved frames one stack may have before it ends with an ExhaustionError. Default 4,194,304. */
+  readonly frameLimit?: number;
+}
+
+/** The bytes of a module, as the WebAssembly JavaScript API takes them. */
+export type Bytes = Uint8Array | ArrayBuffer;
+
+/** Import and export descriptors hide what the transform added for the runtime. */
+const isProgramImport = ({ module }: WebAssembly.ModuleImportDescriptor): boolean => module !== 'bobbin';
+const isProgramExport = ({ name }: WebAssembly.ModuleExportDescriptor): boolean => !name.startsWith('bobbin:');
+
+/** An instance of a module (JavaScript API, class Instance). Its exports are the program's, frozen. */
+export class Instance<E extends object = Exports> {
+  readonly exports: E;
+
+  constructor(exports: E) {
+    this.exports = exports;
+  }
+}
+
+/** A compiled module of one engine (JavaScript API, class Module). */
+export class Module {
+  /** The engine's own module, for example to be sent to a worker. */
+  readonly compiled: WebAssembly.Module;
+  readonly #store: Store;
+
+  constructor(compiled: WebAssembly.Module, store: Store) {
+    this.compiled = compiled;
+    this.#store = store;
+  }
+
+  /** What the program imports, in order. */
+  get imports(): WebAssembly.ModuleImportDescriptor[] {
+    return WebAssembly.Module.imports(this.compiled).filter(isProgramImport);
+  }
+
+  /** What the program exports, in order. */
+  get exports(): WebAssembly.ModuleExportDescriptor[] {
+    return WebAssembly.Module.exports(this.compiled).filter(isProgramExport);
+  }
+
+  /**
+   * Links and starts the module (JavaScript API, "instantiate a WebAssembly module").
+   *
+   * @typeParam E what the caller knows the exports to be; it is not checked
+   * @param imports values by module and name; exports of other instances of this engine link directly, so that suspensions
+   * pass between them where both modules were transformed as `linked`
+   * @throws WebAssembly.LinkError or TypeError where the imports do not fit, and what the start function throws
+   */
+  instantiate<E extends object = Exports>(imports: Imports = {}): Instance<E> {
+    return new Instance(this.#store.instantiate(this.compiled, imports).exports as E);
+  }
+}
+
+/** Runs modules that were transformed before; the transform is no part of it. Modules of one engine link with each other. */
+export class Runtime {
+  readonly #store: Store;
+
+  /** @throws RangeError for a `frameLimit` that is no integer from 1 to 2^31 - 1 */
+  constructor(options: EngineOptions = {}) {
+    this.#store = new Store(options);
+  }
+
+  /**
+   * Compiles a module that needs no transform: one that went through it at build time, or plain WebAssembly.
+   *
+   * @throws WebAssembly.CompileError where the host's engine does not accept the bytes
+   */
+  load(bytes: Bytes): Module {
+    return new Module(new WebAssembly.Module(bytes as Uint8Array<ArrayBuffer>), this.#store);
+  }
+
+  /** The same without blocking, where the host's engine can. */
+  async loadAsync(bytes: Bytes): Promise<Module> {
+    return new Module(await WebAssembly.compile(bytes as Uint8Array<ArrayBuffer>), this.#store);
+  }
+}
