@@ -69,8 +69,11 @@ export function verify(what: string, actual: bigint, expected: bigint): void {
   process.exit(WRONG_RESULT);
 }
 
-/** In a measuring process: a full collection, so that a sample does not pay for the one before. */
-export function collect(): void {
+/**
+ * In a measuring process: collects garbage. The `minor` kind before each sample, so that none pays for the one before: a
+ * full collection also throws away what the engine learnt about the JavaScript code. The `major` kind to weigh what lives.
+ */
+export function collect(type: 'minor' | 'major'): void {
   if (globalThis.gc === undefined) throw new TypeError('a measuring process runs with --expose-gc');
-  globalThis.gc();
+  globalThis.gc({ type });
 }

@@ -22,7 +22,7 @@ const { variant, count, step } = job<LiveJob>();
 const exports = load(await assemble('live'), variant);
 const create = exported<(at: number, end: number) => void>(exports, 'create');
 exported<(count: number) => void>(exports, 'reserve')(count);
-collect();
+collect('major');
 const before = process.memoryUsage();
 let time = 0;
 const state = (made: number): Live => {
@@ -44,7 +44,7 @@ for (let made = 0; made < count; ) {
   report(state(made));
 }
 // What counts is what is alive, not what has not been collected yet.
-collect();
+collect('major');
 const all = state(count);
 const start = performance.now();
 const total = exported<(count: number) => bigint>(exports, 'finish')(count);

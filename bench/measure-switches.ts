@@ -29,7 +29,7 @@ interface Subject {
 
 function sample({ entry, variant, run, n }: Subject): number {
   const expected = entry.expected(n);
-  collect();
+  collect('minor');
   const start = performance.now();
   const result = run(n, entry.size);
   const time = performance.now() - start;

@@ -24,7 +24,7 @@ const { shape, size, linking, rounds } = job<TransformJob>();
 const small = await generate(shape, size);
 const large = await generate(shape, 10 * size);
 function time(input: Uint8Array): { readonly ms: number; readonly bytes: number } {
-  collect();
+  collect('minor');
   const start = performance.now();
   const output = transform(input, { linking }).bytes;
   const ms = performance.now() - start;

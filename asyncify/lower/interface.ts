@@ -37,12 +37,22 @@ export const SLOT_TYPES: Record<SlotClass, ValType> = {
   exn: refType('exn', true),
 };
 
+/** How far the running stack has been unwound. */
+export const UNWINDING = {
+  /** Nothing is being unwound. */
+  no: 0,
+  /** No frame of this stack has been saved yet. */
+  begun: 1,
+  /** New frames have been saved on this stack. */
+  saved: 2,
+  /** The function being re-entered has saved itself in its old frame: nothing of this stack is left to save. */
+  kept: 3,
+} as const;
+
 /** The runtime's globals that every linked module shares, with their types. */
 export const SHARED_GLOBALS = {
-  /** 1 while native activations are being turned into frames. */
+  /** Not 0 while native activations are being turned into frames; see UNWINDING. */
   unwinding: 'i32',
-  /** 1 where the function being re-entered has saved itself in its old frame. */
-  kept: 'i32',
   /** The running stack; its parents are the stack chain; null: the host's. */
   current: refType(T.stack, true),
   /** How many stacks outward of the one that is unwinding the handler's is. */

@@ -25,7 +25,8 @@ export const HANDLER = { tag: 0, code: 1, next: 2 } as const;
 export const FRAME = { next: 0, fn: 1, point: 2, locals: 3 } as const;
 /**
  * Fields of `$stack`: innermost frame; the stack that resumed it; the handler list of that `resume`; for the innermost
- * stack of a captured chain its outermost one (null: itself); while it unwinds the frame saved last; the number of frames.
+ * stack of a captured chain its outermost one (null: itself); while it unwinds the frame saved last (null:
+ * the innermost); the number of frames.
  */
 export const STACK = { top: 0, parent: 1, handlers: 2, outer: 3, tail: 4, depth: 5 } as const;
 /** Fields of a continuation object: its innermost stack, null once consumed. */

@@ -40,7 +40,7 @@ export async function* runScript(
   print: (line: string) => void,
 ): AsyncGenerator<CommandResult, void, undefined> {
   const host = await hostBinaries();
-  const store = mode.createStore();
+  const store = mode.createStore({ links: commands.some((command) => command.type === 'register') });
   const script = new Script(store, host.inspector, instantiateSpectest(store, host.spectest, print));
   for (const command of commands) {
     const keyword = command.type === 'unreadable' ? command.keyword : keywordOf(command);

@@ -90,7 +90,7 @@
 )
 (assert_return (invoke "store-load") (i32.const 170) (i64.const 414243444))
 (assert_return (invoke "handler-writes") (i32.const 123) (i64.const 78))
-(assert_return (invoke "copy") (i32.const 0) (i64.const 224321513))
+(assert_return (invoke "copy") (i32.const 73426534) (i64.const 224321513))
 (assert_return (invoke "grow") (i32.const -769) (i64.const 123))
 (assert_trap (invoke "bounds") "out of bounds memory access")
 

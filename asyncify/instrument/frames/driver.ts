@@ -2,8 +2,9 @@ import type { LocalIdx } from '../../binary/types.ts';
 import { refType } from '../../binary/types.ts';
 import { Asm, type Label, Locals, valueBlock } from '../../lower/asm.ts';
 import type { Code } from '../../lower/build.ts';
+import { UNWINDING } from '../../lower/interface.ts';
 import { FRAME, STACK, T } from '../../lower/runtime-types.ts';
-import { takeContinuation } from './runtime.ts';
+import { lastSaved, takeContinuation } from './runtime.ts';
 import type { RuntimeState } from './state.ts';
 
 const STACK_REF = refType(T.stack, true);
@@ -137,10 +138,9 @@ export class Driver {
   #settleFrames(): void {
     const asm = this.#asm;
     const state = this.#state;
-    asm.globalGet(state.shared('kept')).open('if');
-    asm.i32(0).globalSet(state.shared('kept')).else();
-    asm.get(this.#running).structGet(T.stack, STACK.tail);
-    asm.get(this.#frame).structGet(T.frame, FRAME.next).structSet(T.frame, FRAME.next);
+    asm.globalGet(state.shared('unwinding')).i32(UNWINDING.kept).do('i32.ne').open('if');
+    lastSaved(asm, this.#running, this.#next);
+    asm.get(this.#next).get(this.#frame).structGet(T.frame, FRAME.next).structSet(T.frame, FRAME.next);
     this.#shallower();
     asm.close();
     asm.get(this.#running).null(T.frame).structSet(T.stack, STACK.tail);
@@ -163,6 +163,7 @@ export class Driver {
     asm.globalGet(state.shared('leaf')).do('ref.is_null').open('if');
     asm.get(this.#running).globalSet(state.shared('leaf')).close();
     this.#restoreCurrent();
+    asm.i32(UNWINDING.begun).globalSet(state.shared('unwinding'));
     if (state.linking === 'linked') asm.i32(1).globalSet(state.unwinding);
     asm.i32(0).null(T.stack).do('return').close();
     asm.get(this.#stack).structGet(T.stack, STACK.parent).set(this.#stack).br(search).close().close();

@@ -6,6 +6,7 @@ import { isRef, refType } from '../../binary/types.ts';
 import { RefusedError } from '../../errors.ts';
 import { Asm, EMPTY, type Label, Locals, made } from '../../lower/asm.ts';
 import type { Code } from '../../lower/build.ts';
+import { UNWINDING } from '../../lower/interface.ts';
 import { CATCHES, FRAME, STACK, T } from '../../lower/runtime-types.ts';
 import { type WalkState, walkFunction } from '../../validate/index.ts';
 import { dispatch, type Target } from './dispatch.ts';
@@ -120,11 +121,14 @@ export class FunctionTranslator {
     });
     asm.close().pushAll(this.#asm.out);
     asm.get(frame).do('ref.is_null').open('if');
-    asm.op('struct.new_default', { type }).tee(frame);
     const reentry = stubs.reentry(this.#index, this.#func.type, `${this.#index}`);
-    asm.op('ref.func', { func: build.declare(reentry) }).structSet(type, FRAME.fn);
-    asm.get(frame).do('ref.as_non_null').call(stubs.runtime.save).else();
-    asm.i32(1).globalSet(state.shared('kept')).close();
+    asm
+      .null(T.frame)
+      .op('ref.func', { func: build.declare(reentry) })
+      .get(point);
+    for (const local of saved) asm.get(local);
+    asm.structNew(type).call(stubs.runtime.save).else();
+    asm.i32(UNWINDING.kept).globalSet(state.shared('unwinding'));
     asm.get(frame).get(point).structSet(type, FRAME.point);
     for (const [index, local] of saved.entries()) {
       asm
@@ -132,6 +136,7 @@ export class FunctionTranslator {
         .get(local)
         .structSet(type, FRAME.locals + index);
     }
+    asm.close();
     for (const result of this.#results) {
       const code = stubs.dummies.of(result);
       if (code === null) {

@@ -1,6 +1,7 @@
 import type { FuncIdx, GlobalIdx, LocalIdx } from '../../binary/types.ts';
 import { refType } from '../../binary/types.ts';
 import { Asm, Locals } from '../../lower/asm.ts';
+import { UNWINDING } from '../../lower/interface.ts';
 import { CONT, FRAME, HANDLER, STACK, T } from '../../lower/runtime-types.ts';
 import { Driver } from './driver.ts';
 import type { RuntimeState } from './state.ts';
@@ -75,7 +76,7 @@ export class Runtime {
 
   #beginUnwinding(asm: Asm): void {
     const { state } = this;
-    asm.i32(1).globalSet(state.shared('unwinding'));
+    asm.i32(UNWINDING.begun).globalSet(state.shared('unwinding'));
     if (state.linking === 'linked') asm.i32(1).globalSet(state.unwinding);
   }
 
@@ -125,14 +126,14 @@ export class Runtime {
       const asm = new Asm();
       asm.globalGet(state.shared('current')).set(stack);
       asm.get(stack).get(stack).structGet(T.stack, STACK.depth).i32(1).do('i32.add').structSet(T.stack, STACK.depth);
-      asm.get(stack).structGet(T.stack, STACK.tail).set(tail);
-      asm.get(stack).get(frame).structSet(T.stack, STACK.tail);
-      const first = asm.open('block');
-      asm.get(tail).brOnNull(first).do('drop');
-      asm.get(frame).get(tail).structGet(T.frame, FRAME.next).structSet(T.frame, FRAME.next);
-      asm.get(tail).get(frame).structSet(T.frame, FRAME.next).do('return').close();
+      asm.globalGet(state.shared('unwinding')).i32(UNWINDING.begun).do('i32.eq').open('if');
+      asm.i32(UNWINDING.saved).globalSet(state.shared('unwinding'));
       asm.get(frame).get(stack).structGet(T.stack, STACK.top).structSet(T.frame, FRAME.next);
-      asm.get(stack).get(frame).structSet(T.stack, STACK.top);
+      asm.get(stack).get(frame).structSet(T.stack, STACK.top).do('return').close();
+      lastSaved(asm, stack, tail);
+      asm.get(frame).get(tail).structGet(T.frame, FRAME.next).structSet(T.frame, FRAME.next);
+      asm.get(tail).get(frame).structSet(T.frame, FRAME.next);
+      asm.get(stack).get(frame).structSet(T.stack, STACK.tail);
       build.define(func, { locals: locals.declared, body: asm.out });
       return func;
     });
@@ -195,6 +196,12 @@ export class Runtime {
       return func;
     });
   }
+}
+
+/** Emits `frame` = the frame of a stack that was saved last. */
+export function lastSaved(asm: Asm, stack: LocalIdx, frame: LocalIdx): void {
+  asm.get(stack).structGet(T.stack, STACK.tail).tee(frame).do('ref.is_null').open('if');
+  asm.get(stack).structGet(T.stack, STACK.top).set(frame).close();
 }
 
 /** Emits the traps of an operand that must be a live continuation. */

@@ -298,7 +298,6 @@ export class Stubs {
     asm.null(T.stack).globalSet(state.shared('leaf'));
     asm.i32(0).globalSet(state.shared('unwinding'));
     if (state.linking === 'linked') asm.i32(0).globalSet(state.unwinding);
-    asm.i32(0).globalSet(state.shared('kept'));
     asm.i32(0).globalSet(state.reentering);
   }
 }

@@ -25,18 +25,18 @@ export const roundtripMode: Mode = {
   }),
 };
 
-/** Transformed, and run on our runtime. */
-export function framesMode(name: string, linking: Linking): Mode {
+/** Transformed as linked modules, and run on our runtime. */
+export const framesMode: Mode = { name: 'frames', createStore: () => frames('linked') };
+
+/** The same as closed modules; the modules of a script that links them are linked all the same. */
+export const closedMode: Mode = { name: 'closed', createStore: ({ links }) => frames(links ? 'linked' : 'closed') };
+
+function frames(linking: Linking): ModeStore<WebAssembly.Module> {
+  const store = new Store();
   return {
-    name,
-    createStore: (): ModeStore<WebAssembly.Module> => {
-      const store = new Store();
-      return {
-        compile: (bytes) => new WebAssembly.Module(transform(bytes, { linking }).bytes),
-        instantiate: (module, imports) => store.instantiate(module, imports).exports,
-        classify,
-      };
-    },
+    compile: (bytes) => new WebAssembly.Module(transform(bytes, { linking }).bytes),
+    instantiate: (module, imports) => store.instantiate(module, imports).exports,
+    classify,
   };
 }
 

@@ -29,11 +29,17 @@ export type Failure = {
   readonly ours?: boolean;
 };
 
+/** What a mode may want to know about a script before it runs. */
+export type ScriptTraits = {
+  /** Whether the script registers instances, so that its modules may link with each other. */
+  readonly links: boolean;
+};
+
 /** How modules are brought to life. */
 export type Mode = {
   readonly name: string;
   /** A fresh store; the runner makes one per script. */
-  createStore(): ModeStore;
+  createStore(script: ScriptTraits): ModeStore;
 };
 
 /**

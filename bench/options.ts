@@ -1,0 +1,60 @@
+import { parseArgs } from 'node:util';
+
+export interface Options {
+  /** Only what has this in its name, in either case. */
+  readonly filter: string;
+  readonly rounds: number;
+  /** What part of the usual number of operations is made. */
+  readonly scale: number;
+  readonly json: string;
+}
+
+export const USAGE = `usage: npm run bench -- [options]
+Runs the programs in bench/programs on the engine's own stack switching, where it has one, and transformed, and compares.
+  --filter TEXT   only what has TEXT in its name: ${['generator', 'depth', 'live', 'abandoned', 'transform'].join(', ')} …
+  --rounds N      how many times each is measured, in turns (default 11)
+  --quick         3 rounds with a fifth of the operations
+  --json PATH     where the figures go (default bench/results.json)
+  --help`;
+
+/** A command line that is not understood. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+  readonly kind = 'usage';
+}
+
+/**
+ * The options of a command line, or `help`.
+ *
+ * @throws UsageError
+ */
+export function parseOptions(args: readonly string[]): Options | 'help' {
+  const { filter, rounds, quick, json, help } = parse(args);
+  if (help) return 'help';
+  if (rounds !== undefined && !/^[1-9]\d{0,3}$/.test(rounds)) {
+    throw new UsageError(`--rounds ${rounds}: a number from 1 to 9999 is wanted`);
+  }
+  return {
+    filter: (filter ?? '').toLowerCase(),
+    rounds: rounds === undefined ? (quick ? 3 : 11) : Number(rounds),
+    scale: quick ? 0.2 : 1,
+    json: json ?? 'bench/results.json',
+  };
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        filter: { type: 'string' },
+        rounds: { type: 'string' },
+        quick: { type: 'boolean', default: false },
+        json: { type: 'string' },
+        help: { type: 'boolean', default: false },
+      },
+    }).values;
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}

@@ -1,0 +1,76 @@
+import { DEPTHS, depthName, SPAWN } from './catalogue.ts';
+import type { Abandoned } from './measure-abandoned.ts';
+import type { Live } from './measure-live.ts';
+import type { MemoryRow } from './memory.ts';
+import { ratio } from './stats.ts';
+import type { Row } from './switches.ts';
+import type { TransformRow } from './transforms.ts';
+
+/** What the project asks of itself, and the figure that was measured. */
+export interface Requirement {
+  readonly text: string;
+  readonly figure: number;
+  readonly limit: number;
+  readonly met: boolean;
+}
+
+export interface Results {
+  readonly switches: readonly Row[];
+  readonly live: readonly MemoryRow<Live>[];
+  readonly abandoned: readonly MemoryRow<Abandoned>[];
+  readonly transforms: readonly TransformRow[];
+}
+
+const LINKINGS = ['closed', 'linked'] as const;
+const TIMES_FASTER = 5;
+const DEPTH_GROWTH = 1.3;
+const LIVE_BYTES = 400;
+const ABANDONED_GROWTH = 16 * 2 ** 20;
+const TRANSFORM_GROWTH = 12;
+const TRANSFORM_MS = 2000;
+
+const atLeast = (text: string, figure: number, limit: number): Requirement => ({
+  text: `${text}, at least`,
+  figure,
+  limit,
+  met: figure >= limit,
+});
+const atMost = (text: string, figure: number, limit: number): Requirement => ({
+  text: `${text}, at most`,
+  figure,
+  limit,
+  met: figure <= limit,
+});
+
+/** The requirements that the results say something about. */
+export function requirements({ switches, live, abandoned, transforms }: Results): Requirement[] {
+  const found: Requirement[] = [];
+  const byName = (name: string) => switches.find((row) => row.name === name);
+  for (const linking of LINKINGS) {
+    for (const name of ['generator', ...DEPTHS.map(depthName), SPAWN]) {
+      const faster = byName(name)?.faster[linking];
+      if (faster) found.push(atLeast(`${name}, ${linking}: times faster than native`, faster.median, TIMES_FASTER));
+    }
+    const [deep, shallow] = [depthName(1024), depthName(1)].map((name) => byName(name)?.series[linking]);
+    if (deep && shallow) {
+      found.push(atMost(`depth 1024 against depth 1, ${linking}`, ratio(deep, shallow).median, DEPTH_GROWTH));
+    }
+  }
+  for (const { variant, last } of live) {
+    if (variant === 'native' || last === null) continue;
+    const bytes = Math.max(last.heapBytes, last.residentBytes);
+    found.push(atMost(`bytes per live continuation, ${variant}`, bytes, LIVE_BYTES));
+  }
+  for (const { variant, reports } of abandoned) {
+    const [first, last] = [reports[0], reports.at(-1)];
+    if (variant === 'native' || first === undefined || last === undefined) continue;
+    const grown = last.resident - first.resident;
+    found.push(atMost(`bytes grown after the first tenth of the abandoned, ${variant}`, grown, ABANDONED_GROWTH));
+  }
+  for (const { shape, linking, growth, large, bytes } of transforms) {
+    found.push(atMost(`time for ten times the input, ${shape}, ${linking}`, growth, TRANSFORM_GROWTH));
+    if (bytes[1] < 450_000) continue;
+    found.push(atMost(`ms for ${bytes[1]} bytes, ${shape}, ${linking}`, large.median, TRANSFORM_MS));
+  }
+  return found;
+}

@@ -1,0 +1,88 @@
+import { VARIANTS } from './load.ts';
+import type { Abandoned } from './measure-abandoned.ts';
+import type { Live } from './measure-live.ts';
+import type { MemoryRow } from './memory.ts';
+import type { Summary } from './stats.ts';
+import type { Row } from './switches.ts';
+import type { TransformRow } from './transforms.ts';
+
+/** Lays out rows of cells, the first column to the left and the others to the right. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = [];
+  for (const cells of rows) {
+    cells.forEach((cell, at) => {
+      widths[at] = Math.max(widths[at] ?? 0, cell.length);
+    });
+  }
+  const pad = (cell: string, at: number): string => (at === 0 ? cell.padEnd(widths[at]!) : cell.padStart(widths[at]!));
+  return rows.map((cells) => cells.map(pad).join('  ').trimEnd()).join('\n');
+}
+
+const NONE = '–';
+const ns = (value: number | undefined): string => (value === undefined ? NONE : value.toFixed(value < 10 ? 2 : 1));
+const times = (summary: Summary | undefined): string[] =>
+  summary === undefined
+    ? [NONE, '']
+    : [
+        `${summary.median.toFixed(2)}×`,
+        `[${summary.quartiles.map((value) => value.toFixed(2)).join(', ')}] ${summary.min.toFixed(1)}…${summary.max.toFixed(1)}`,
+      ];
+const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MB`;
+const grouped = (value: number): string => value.toLocaleString('en-US');
+
+export function switchesTable(rows: readonly Row[]): string {
+  const quartiles = '[quartiles] min…max';
+  const head = ['ns per operation', ...VARIANTS, 'closed: faster', quartiles, 'linked: faster', quartiles];
+  const body = rows.map(({ name, ns: time, faster }) => [
+    name,
+    ...VARIANTS.map((variant) => ns(time[variant]?.median)),
+    ...times(faster.closed),
+    ...times(faster.linked),
+  ]);
+  const notes = rows.flatMap(({ name, note }) => (note === null ? [] : [`  ${name}: ${note}`]));
+  return [table([head, ...body]), ...notes].join('\n');
+}
+
+export function liveTable(rows: readonly MemoryRow<Live>[]): string {
+  const head = ['live continuations', 'count', 'heap bytes each', 'resident bytes each', 'create ns', 'finish ns', ''];
+  const body = rows.map(({ variant, last, crash }) => [
+    variant,
+    grouped(last?.count ?? 0),
+    last?.heapBytes.toFixed(0) ?? NONE,
+    last?.residentBytes.toFixed(0) ?? NONE,
+    ns(last?.createNs),
+    ns(last?.finishNs ?? undefined),
+    crash === null ? '' : `died: ${crash}`,
+  ]);
+  return table([head, ...body]);
+}
+
+export function abandonedTable(rows: readonly MemoryRow<Abandoned>[]): string {
+  const head = ['abandoned continuations', 'count', 'ns each', 'resident after each tenth'];
+  const body = rows.map(({ variant, reports, last, crash }) => [
+    variant,
+    grouped(last?.count ?? 0),
+    ns(last?.ns),
+    crash === null
+      ? reports.map(({ resident }) => megabytes(resident)).join(' ')
+      : `${last === null ? '' : `${megabytes(last.resident)}, then `}died: ${crash}`,
+  ]);
+  return table([head, ...body]);
+}
+
+export function transformTable(rows: readonly TransformRow[]): string {
+  const head = ['transform', 'bytes', 'to', 'ms', 'bytes', 'to', 'ms', 'min…max', 'first', 'best : best'];
+  const body = rows.map(({ shape, linking, bytes, outputBytes, small, large, first, growth }) => [
+    `${shape}, ${linking}`,
+    grouped(bytes[0]),
+    grouped(outputBytes[0]),
+    small.median.toFixed(0),
+    grouped(bytes[1]),
+    grouped(outputBytes[1]),
+    large.median.toFixed(0),
+    `${large.min.toFixed(0)}…${large.max.toFixed(0)}`,
+    first.toFixed(0),
+    `${growth.toFixed(1)}×`,
+  ]);
+  return table([head, ...body]);
+}

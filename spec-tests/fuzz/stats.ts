@@ -1,0 +1,124 @@
+import type { GlobalIdx, LocalIdx } from '../../asyncify/binary/types.ts';
+import type { Gen } from './gen.ts';
+import type { STAT_STATE, Stat } from './world.ts';
+
+// Counters of what a module does when it runs, in the module's own code. A suspension has a number; the handler that
+// receives it writes down how many stacks it captured, from which the suspended side, once resumed, knows how deep it is
+// now. The depth of a stack that was captured by a stack further out is not corrected, so the counts are estimates.
+
+const CAPTURED = 4096;
+const FAR = 1_000_000;
+
+function global(g: Gen, name: Stat | (typeof STAT_STATE)[number]): GlobalIdx {
+  const found = g.world.stats.get(name);
+  if (found === undefined) throw new RangeError(`no counter ${name}`);
+  return found;
+}
+
+export function count(g: Gen, stat: Stat): void {
+  if (!g.world.options.stats) return;
+  const at = global(g, stat);
+  g.asm.globalGet(at).i32(1).do('i32.add').globalSet(at);
+}
+
+/** Adds the condition on the stack to a counter. */
+function countIf(g: Gen, stat: Stat): void {
+  const at = global(g, stat);
+  g.asm.globalGet(at).do('i32.add').globalSet(at);
+}
+
+const slot = (g: Gen, id: () => void): void => {
+  id();
+  g.asm.i32(1023).do('i32.and').i32(2).do('i32.shl').i32(CAPTURED).do('i32.add');
+};
+const MEMARG = { align: 2, memory: 0 as never, offset: 0n };
+
+/** Around a `suspend` or `switch`; `emit` makes the instruction itself. */
+export function suspending(g: Gen, stat: 'suspends' | 'switches', emit: () => void): void {
+  if (!g.world.options.stats) {
+    emit();
+    return;
+  }
+  const { asm } = g;
+  const id = g.hidden('i32');
+  g.suspendedLocal ??= g.hidden('i32');
+  count(g, stat);
+  const lastId = global(g, 'lastId');
+  asm.globalGet(lastId).i32(1).do('i32.add').tee(id).globalSet(lastId);
+  asm.get(id).globalSet(global(g, 'suspendId'));
+  asm.globalGet(global(g, 'depth')).globalSet(global(g, 'suspendDepth'));
+  emit();
+  count(g, 'resumed');
+  asm.i32(1).set(g.suspendedLocal);
+  if (stat === 'suspends') {
+    asm.globalGet(global(g, 'depth'));
+    slot(g, () => asm.get(id));
+    asm.op('i32.load', { memarg: MEMARG }).do('i32.add').i32(1).do('i32.sub').globalSet(global(g, 'depth'));
+  }
+}
+
+/** What a `resume` remembers for its handlers. */
+export interface Prompt {
+  readonly depth: LocalIdx;
+  readonly minimum: LocalIdx;
+}
+
+/** Before a `resume`, its operands on the stack. */
+export function beforeResume(g: Gen): Prompt | null {
+  if (!g.world.options.stats) return null;
+  const prompt = { depth: g.hidden('i32'), minimum: g.hidden('i32') };
+  const depth = global(g, 'depth');
+  g.asm.globalGet(depth).tee(prompt.depth).i32(1).do('i32.add').globalSet(depth);
+  g.asm.globalGet(global(g, 'minimum')).set(prompt.minimum).i32(FAR).globalSet(global(g, 'minimum'));
+  return prompt;
+}
+
+/** After a `resume` that returned. */
+export function afterResume(g: Gen, prompt: Prompt | null): void {
+  if (prompt !== null) g.asm.get(prompt.depth).globalSet(global(g, 'depth'));
+}
+
+/** At the start of a handler of a suspension. */
+export function atHandler(g: Gen, prompt: Prompt | null): void {
+  if (prompt === null) return;
+  const { asm } = g;
+  const minimum = global(g, 'minimum');
+  const captured = g.hidden('i32');
+  count(g, 'handled');
+  asm.globalGet(global(g, 'suspendDepth')).get(prompt.depth).do('i32.sub').set(captured);
+  slot(g, () => asm.globalGet(global(g, 'suspendId')));
+  asm.get(captured).op('i32.store', { memarg: MEMARG });
+  asm.get(captured).i32(1).do('i32.gt_s');
+  countIf(g, 'forwarded1');
+  asm.get(captured).i32(2).do('i32.gt_s');
+  countIf(g, 'forwarded2');
+  asm.globalGet(minimum).get(prompt.depth).do('i32.lt_s');
+  countIf(g, 'heapHandled');
+  const least = (from: LocalIdx): void => {
+    asm.get(from).globalGet(minimum).get(from).globalGet(minimum).do('i32.lt_s').do('select').globalSet(minimum);
+  };
+  least(prompt.minimum);
+  asm.get(captured).i32(1).do('i32.gt_s').open('if');
+  least(prompt.depth);
+  asm.close();
+  asm.get(prompt.depth).globalSet(global(g, 'depth'));
+}
+
+/** Before a `throw`. */
+export function atThrow(g: Gen): void {
+  if (!g.world.options.stats || g.suspendedLocal === null) return;
+  g.asm.get(g.suspendedLocal);
+  countIf(g, 'reenteredThrows');
+}
+
+/** Before a `try_table`; what to call at the start of a catch. */
+export function beforeTry(g: Gen): () => void {
+  if (!g.world.options.stats) return () => {};
+  const depth = g.hidden('i32');
+  const at = global(g, 'depth');
+  g.asm.globalGet(at).set(depth);
+  return () => {
+    g.asm.get(depth).globalSet(at);
+    count(g, 'caught');
+  };
+}
