@@ -61,7 +61,9 @@ async function main(args: readonly string[]): Promise<number> {
   const native = spawnSync(process.execPath, [NATIVE_FLAG, '-e', '0']).status === 0;
   const engine = `Node ${process.versions.node}, V8 ${process.versions.v8}, ${platform()} ${arch()}`;
   line(`${engine}, ${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown'}, load ${loadavg()[0]?.toFixed(1)}`);
-  line(`${options.rounds} rounds${native ? '' : '; this engine has no native stack switching'}\n`);
+  line(
+    `${options.rounds} rounds, ${options.clock} time${native ? '' : '; this engine has no native stack switching'}\n`,
+  );
   const results = await run(options, native);
   const met = requirements(results);
   if (met.length > 0) line(requirementsTable(met));

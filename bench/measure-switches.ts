@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Case, GROUPS, scaledN } from './catalogue.ts';
-import { collect, job, report, verify } from './child.ts';
+import { type Clock, collect, job, report, stopwatch, verify } from './child.ts';
 import { assemble, exported, load, type Run, type Variant } from './load.ts';
 
 export interface SwitchesJob {
@@ -10,6 +10,7 @@ export interface SwitchesJob {
   readonly rounds: number;
   /** What part of the usual number of operations a run makes. */
   readonly scale: number;
+  readonly clock: Clock;
 }
 
 export interface Sample {
@@ -27,12 +28,12 @@ interface Subject {
   readonly n: number;
 }
 
-function sample({ entry, variant, run, n }: Subject): number {
+function sample({ entry, variant, run, n }: Subject, clock: Clock): number {
   const expected = entry.expected(n);
   collect('minor');
-  const start = performance.now();
+  const elapsed = stopwatch(clock);
   const result = run(n, entry.size);
-  const time = performance.now() - start;
+  const time = elapsed();
   verify(`${entry.name}, ${variant}`, result, expected);
   return (time * 1e6) / entry.operations(n);
 }
@@ -60,7 +61,7 @@ for (let round = 0; round < request.rounds; round++) {
   // A different one begins each time, so that none always follows the same other one.
   for (let turn = 0; turn < measured.length; turn++) {
     const subject = measured[(turn + round) % measured.length]!;
-    const ns = sample(subject);
+    const ns = sample(subject, request.clock);
     report<Sample>({ case: subject.entry.name, variant: subject.variant, round, ns });
   }
 }

@@ -1,5 +1,5 @@
 import { transform } from '../asyncify/index.ts';
-import { collect, job, report } from './child.ts';
+import { type Clock, collect, job, report, stopwatch } from './child.ts';
 import { generate, type Shape } from './generated.ts';
 import type { Variant } from './load.ts';
 
@@ -9,6 +9,7 @@ export interface TransformJob {
   readonly size: number;
   readonly linking: Exclude<Variant, 'native'>;
   readonly rounds: number;
+  readonly clock: Clock;
 }
 
 export interface TransformTime {
@@ -20,14 +21,14 @@ export interface TransformTime {
   readonly ms: readonly [small: number | null, large: number];
 }
 
-const { shape, size, linking, rounds } = job<TransformJob>();
+const { shape, size, linking, rounds, clock } = job<TransformJob>();
 const small = await generate(shape, size);
 const large = await generate(shape, 10 * size);
 function time(input: Uint8Array): { readonly ms: number; readonly bytes: number } {
   collect('minor');
-  const start = performance.now();
+  const elapsed = stopwatch(clock);
   const output = transform(input, { linking }).bytes;
-  const ms = performance.now() - start;
+  const ms = elapsed();
   if (!WebAssembly.validate(output)) throw new Error(`${shape}: the engine does not take the output`);
   return { ms, bytes: output.length };
 }

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import type { Clock } from './child.ts';
 
 export interface Options {
   /** Only what has this in its name, in either case. */
@@ -6,6 +7,7 @@ export interface Options {
   readonly rounds: number;
   /** What part of the usual number of operations is made. */
   readonly scale: number;
+  readonly clock: Clock;
   readonly json: string;
 }
 
@@ -14,6 +16,7 @@ Runs the programs in bench/programs on the engine's own stack switching, where i
   --filter TEXT   only what has TEXT in its name: ${['generator', 'depth', 'live', 'abandoned', 'transform'].join(', ')} …
   --rounds N      how many times each is measured, in turns (default 11)
   --quick         3 rounds with a fifth of the operations
+  --clock cpu     processor time of the whole process instead of wall time: for a machine with other work
   --json PATH     where the figures go (default bench/results.json)
   --help`;
 
@@ -29,15 +32,17 @@ export class UsageError extends Error {
  * @throws UsageError
  */
 export function parseOptions(args: readonly string[]): Options | 'help' {
-  const { filter, rounds, quick, json, help } = parse(args);
+  const { filter, rounds, quick, clock, json, help } = parse(args);
   if (help) return 'help';
   if (rounds !== undefined && !/^[1-9]\d{0,3}$/.test(rounds)) {
     throw new UsageError(`--rounds ${rounds}: a number from 1 to 9999 is wanted`);
   }
+  if (clock !== 'wall' && clock !== 'cpu') throw new UsageError(`--clock ${clock}: wall or cpu is wanted`);
   return {
     filter: (filter ?? '').toLowerCase(),
     rounds: rounds === undefined ? (quick ? 3 : 11) : Number(rounds),
     scale: quick ? 0.2 : 1,
+    clock,
     json: json ?? 'bench/results.json',
   };
 }
@@ -50,6 +55,7 @@ function parse(args: readonly string[]) {
         filter: { type: 'string' },
         rounds: { type: 'string' },
         quick: { type: 'boolean', default: false },
+        clock: { type: 'string', default: 'wall' },
         json: { type: 'string' },
         help: { type: 'boolean', default: false },
       },

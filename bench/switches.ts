@@ -33,6 +33,8 @@ const SAFER = '--no-turboshaft-wasm-load-elimination';
 const TRANSFORMED: Attempt = { variants: VARIANTS.filter((variant) => variant !== 'native'), flags: [] };
 const ATTEMPTS: readonly Attempt[] = [
   { variants: VARIANTS, flags: [NATIVE_FLAG] },
+  // It does not crash each time.
+  { variants: VARIANTS, flags: [NATIVE_FLAG] },
   { variants: VARIANTS, flags: [NATIVE_FLAG, SAFER] },
   TRANSFORMED,
 ];
@@ -52,7 +54,14 @@ export async function measureGroup(
   for (const attempt of native ? ATTEMPTS : [TRANSFORMED]) {
     const ended = await measure<SwitchesJob, Sample>(
       'measure-switches.ts',
-      { group: group.name, cases: names, variants: attempt.variants, rounds: options.rounds, scale: options.scale },
+      {
+        group: group.name,
+        cases: names,
+        variants: attempt.variants,
+        rounds: options.rounds,
+        scale: options.scale,
+        clock: options.clock,
+      },
       attempt.flags,
     );
     if (ended.crash === null) return names.map((name) => row(name, ended.reports, note(attempt, crashes)));
@@ -73,13 +82,17 @@ export function lastWords({ crash, stderr }: Ended<unknown>): string {
 function note({ variants, flags }: Attempt, crashes: readonly string[]): string | null {
   if (crashes.length === 0) return null;
   const said = [...new Set(crashes)].join('; ');
-  return variants.includes('native') ? `with ${flags.at(-1)}, else: ${said}` : `native crashes: ${said}`;
+  if (!variants.includes('native')) return `native crashes: ${said}`;
+  return flags.includes(SAFER) ? `with ${SAFER}; without it native crashes: ${said}` : `native crashed once: ${said}`;
 }
 
 function row(name: string, samples: readonly Sample[], note: string | null): Row {
   const series: Partial<Record<Variant, number[]>> = {};
   for (const sample of samples) {
-    if (sample.case === name) (series[sample.variant] ??= [])[sample.round] = sample.ns;
+    if (sample.case !== name) continue;
+    const values = series[sample.variant] ?? [];
+    values[sample.round] = sample.ns;
+    series[sample.variant] = values;
   }
   const ns: Partial<Record<Variant, Summary>> = {};
   const faster: Partial<Record<Exclude<Variant, 'native'>, Summary>> = {};

@@ -1,9 +1,9 @@
 import type { BlockType } from '../../asyncify/binary/immediates.ts';
 import type { FuncIdx, LocalIdx, RefType, TypeIdx, ValType } from '../../asyncify/binary/types.ts';
-import { isRef } from '../../asyncify/binary/types.ts';
+import { isRef, refType } from '../../asyncify/binary/types.ts';
 import { Asm, type Label } from '../../asyncify/lower/asm.ts';
 import type { Rng } from './rng.ts';
-import { contOf, nonNull, nullable, type Types } from './types.ts';
+import { contOf, type Types } from './types.ts';
 import type { Plan, World } from './world.ts';
 
 export interface Var {
@@ -162,7 +162,7 @@ export class Gen {
         asm.op('v128.const', { v128: Uint8Array.from(rng.list(16, () => rng.int(256))) });
         break;
       default:
-        type satisfies never;
+        return type satisfies never;
     }
   }
 
@@ -178,6 +178,9 @@ export class Gen {
       case 'eq':
       case 'i31':
         asm.i32(rng.int(50)).do('ref.i31');
+        break;
+      case 'exn':
+        this.exception();
         break;
       case 'func':
         this.funcRef(rng.chance(0.5) ? this.world.simpleFunc : this.plan.type);
@@ -216,6 +219,24 @@ export class Gen {
     }
   }
 
+  /** A reference to an exception that is not null. */
+  exception(): void {
+    const { rng, asm, world } = this;
+    const known = this.varsFor(refType('exn', true));
+    const tag = rng.pick(world.throwTags);
+    this.block([refType('exn', false)], (label) => {
+      if (known.length > 0 && rng.chance(0.7)) {
+        asm.get(rng.pick(known).local).op('br_on_non_null', { label: asm.depthOf(label) });
+      }
+      const inner = asm.openTry({ kind: 'empty' }, [{ kind: 'catch_all_ref', label }]);
+      this.within(inner, [], () => {
+        this.defaults(tag.params);
+        asm.op('throw', { tag: tag.index });
+      });
+      asm.do('unreachable');
+    });
+  }
+
   funcRef(type: TypeIdx): FuncIdx {
     const { index } = this.world.func(type);
     this.asm.op('ref.func', { func: index });
@@ -234,7 +255,7 @@ export class Gen {
   /** Takes one of the fuel; without any the function ends. */
   burn(): void {
     const { asm, world } = this;
-    const label = asm.globalGet(world.fuel).do('i32.eqz').open('if');
+    asm.globalGet(world.fuel).do('i32.eqz').open('if');
     if (world.outOfFuel === 'trap') asm.do('unreachable');
     else {
       this.defaults(this.results);
@@ -242,9 +263,5 @@ export class Gen {
     }
     asm.close();
     asm.globalGet(world.fuel).i32(1).do('i32.sub').globalSet(world.fuel);
-    // The construct is closed: nothing may branch to it.
-    void label;
   }
 }
-
-export { nonNull, nullable };

@@ -1,11 +1,11 @@
 import type { OpName } from '../../asyncify/binary/opcodes.ts';
-import type { RefType, TypeIdx, ValType } from '../../asyncify/binary/types.ts';
+import type { RefType, ValType } from '../../asyncify/binary/types.ts';
 import { isRef } from '../../asyncify/binary/types.ts';
 import { callable, multi } from './calls.ts';
 import { contRef } from './conts.ts';
 import { blockOf, conditional, tryOf } from './control.ts';
-import { type Gen, nonNull, nullable } from './gen.ts';
-import { contOf } from './types.ts';
+import type { Gen } from './gen.ts';
+import { contOf, nonNull, nullable } from './types.ts';
 import { LOG, LOG64 } from './world.ts';
 
 /** Makes code that leaves one value of the type. */
@@ -244,7 +244,7 @@ export function log(g: Gen, type: ValType): void {
         asm.op('i64x2.extract_lane', { lane: g.rng.int(2) }).call(LOG64);
         return;
       default:
-        type satisfies never;
+        return type satisfies never;
     }
     return;
   }
@@ -255,5 +255,3 @@ export function log(g: Gen, type: ValType): void {
   else asm.do('ref.is_null');
   asm.call(LOG);
 }
-
-export type { TypeIdx };

@@ -1,4 +1,5 @@
-;; cont.bind: chains of it on fresh and on suspended continuations, with values of every kind, and where it may not stand.
+;; cont.bind: chains of it on fresh and on suspended continuations, with values of every kind, and where it may not
+;; stand.
 
 (module
   (type $s (struct (field i32)))

@@ -198,7 +198,8 @@
   )
   (func (export "br_on_cast") (result i32 i32) (call $run (ref.func $br_on_cast)))
   (elem declare func $br $br-multi $br_if-taken $br_if-not-taken $br_table0 $br_table1 $br_table2 $br_table9 $if0 $if1
-    $if-no-else $if-chain $return $return-sub $throw $dead $call-then-unreachable $br_on_null $br_on_non_null $br_on_cast)
+    $if-no-else $if-chain $return $return-sub $throw $dead $call-then-unreachable $br_on_null $br_on_non_null
+    $br_on_cast)
 )
 
 (assert_return (invoke "br") (i32.const 10) (i32.const 1))

@@ -1,6 +1,6 @@
 ;; Recursions far deeper than any native stack, which suspend on the way down and then return all the way. This works
-;; only where the frames of a suspended stack lie elsewhere and are re-entered one by one: after each suspension the native
-;; stack starts anew. An engine's own stack switching runs out of stack here.
+;; only where the frames of a suspended stack lie elsewhere and are re-entered one by one: after each suspension the
+;; native stack starts anew. An engine's own stack switching runs out of stack here.
 
 (module
   (type $ft (func (param i32) (result i64)))

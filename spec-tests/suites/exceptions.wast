@@ -1,5 +1,5 @@
-;; Exceptions within one continuation: caught by every kind of clause in frames that were suspended before, re-thrown, and
-;; passed on through try_tables nested three deep, each with a resume point inside.
+;; Exceptions within one continuation: caught by every kind of clause in frames that were suspended before, re-thrown,
+;; and passed on through try_tables nested three deep, each with a resume point inside.
 
 ;; Thrown and caught within one continuation, with the suspension before, inside and after the try_table
 (module

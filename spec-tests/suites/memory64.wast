@@ -57,7 +57,11 @@
   (func (export "grow") (result i64 i64) (call $run (ref.func $grow)))
   (func $bulk (result i64)
     (memory.fill $m (call $ask (i64.const 1)) (i32.const 0x33) (suspend $ask (i64.const 2)))
-    (memory.init $m $bytes (call $ask (i64.const 3)) (i32.const 2) (i32.wrap_i64 (i64.div_s (suspend $ask (i64.const 4)) (i64.const 10))))
+    (memory.init $m $bytes
+      (call $ask (i64.const 3))
+      (i32.const 2)
+      (i32.wrap_i64 (i64.div_s (suspend $ask (i64.const 4)) (i64.const 10)))
+    )
     (memory.copy $m $m (suspend $ask (i64.const 5)) (call $ask (i64.const 2)) (call $ask (i64.const 1)))
     (memory.copy $small $m (i32.wrap_i64 (call $ask (i64.const 6))) (call $ask (i64.const 2)) (i32.const 20))
     (i64.add
@@ -99,7 +103,8 @@
   )
   (func (export "tables") (result i64 i64) (call $run (ref.func $tables)))
   (func $tail (result i64)
-    (return_call_indirect $t (type $fi) (i64.div_s (call $ask (i64.const 5)) (i64.const 10)) (suspend $ask (i64.const 0)))
+    (return_call_indirect $t (type $fi)
+      (i64.div_s (call $ask (i64.const 5)) (i64.const 10)) (suspend $ask (i64.const 0)))
   )
   (func (export "tail") (result i64 i64) (call $run (ref.func $tail)))
   ;; Continuations in a table with 64-bit indices

@@ -59,7 +59,8 @@
   (func $copy (result i32)
     (memory.copy $b $a (suspend $ask (i32.const 2)) (i32.mul (call $ask (i32.const 2)) (i32.const 5))
       (i32.div_s (call $ask (i32.const 4)) (i32.const 10)))
-    (memory.copy $c $b (call $ask (i32.const 3)) (i32.const 100) (i32.div_s (suspend $ask (i32.const 2)) (i32.const 10)))
+    (memory.copy $c $b
+      (call $ask (i32.const 3)) (i32.const 100) (i32.div_s (suspend $ask (i32.const 2)) (i32.const 10)))
     (memory.init $c $d (i32.const 32) (i32.const 0) (i32.div_s (call $ask (i32.const 1)) (i32.const 10)))
     (memory.fill $a (call $ask (i32.const 5)) (i32.const 0x65) (suspend $ask (i32.const 1)))
     (i32.xor

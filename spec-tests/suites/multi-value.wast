@@ -1,8 +1,9 @@
-;; Many values of mixed types through suspend, resume, switch, cont.bind, handlers, functions, blocks and exceptions.
+;; Many values of mixed types through suspend, resume, cont.bind, handlers, functions, blocks and exceptions.
 
 (module
   (type $s (struct (field i32)))
-  (type $in (func (param i32 i64 f32 f64 (ref $s) anyref i32 f64) (result f64 i32 (ref null $s) i64 f32 anyref i32 i64)))
+  (type $in (func
+    (param i32 i64 f32 f64 (ref $s) anyref i32 f64) (result f64 i32 (ref null $s) i64 f32 anyref i32 i64)))
   (type $cin (cont $in))
   (type $in3 (func (param (ref $s) anyref i32 f64) (result f64 i32 (ref null $s) i64 f32 anyref i32 i64)))
   (type $cin3 (cont $in3))
@@ -204,47 +205,6 @@
 (assert_return (invoke "eight") (f64.const -111))
 (assert_return (invoke "throw") (f64.const 76546789))
 (assert_return (invoke "resume_throw") (f64.const 76546789))
-
-;; switch with mixed values both ways, and a resume whose results are the values of whoever returns
-(module
-  (rec
-    (type $f (func (param i64 f32 anyref (ref null $g)) (result f64 i32)))
-    (type $c (cont $f))
-    (type $h (func (param f64 i32 i64 externref (ref null $c)) (result f64 i32)))
-    (type $g (cont $h)))
-  (tag $swap (result f64 i32))
-  (func $left (type $f)
-    (switch $g $swap
-      (f64.promote_f32 (local.get 1))
-      (i31.get_s (ref.cast (ref i31) (local.get 2)))
-      (i64.mul (local.get 0) (i64.const 2))
-      (extern.convert_any (local.get 2))
-      (local.get 3)
-    )
-    (drop)
-    (return_call $finish)
-  )
-  (func $finish (param i64 f32 anyref) (result f64 i32)
-    (f64.add (f64.convert_i64_s (local.get 0)) (f64.promote_f32 (local.get 1)))
-    (i31.get_s (ref.cast (ref i31) (local.get 2)))
-  )
-  (func $right (type $h)
-    (switch $c $swap
-      (i64.add (local.get 2) (i64.extend_i32_s (local.get 1)))
-      (f32.demote_f64 (f64.add (local.get 0) (f64.const 0.25)))
-      (any.convert_extern (local.get 3))
-      (local.get 4)
-    )
-    (unreachable)
-  )
-  (func (export "switch") (result f64 i32)
-    (resume $c (on $swap switch)
-      (i64.const 21) (f32.const 1.5) (ref.i31 (i32.const 77))
-      (cont.new $g (ref.func $right)) (cont.new $c (ref.func $left)))
-  )
-  (elem declare func $left $right)
-)
-(assert_return (invoke "switch") (f64.const 120.75) (i32.const 77))
 
 ;; Thirty parameters and thirty results
 (module

@@ -135,8 +135,8 @@
     )
   )
   (func (export "call-args") (result i32 i32) (call $run (ref.func $call)))
-  (elem declare func $left $right $both $both-direct $compare $unary $tree $floats $select1 $select2 $select3 $select-all
-    $select-typed $locals $read-before $globals $drop $chain $call)
+  (elem declare func $left $right $both $both-direct $compare $unary $tree $floats $select1 $select2 $select3
+    $select-all $select-typed $locals $read-before $globals $drop $chain $call)
 )
 
 (assert_return (invoke "left") (i32.const 7) (i32.const 1))

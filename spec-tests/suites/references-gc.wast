@@ -1,6 +1,6 @@
-;; Heap references of every kind live across suspensions: as a parameter, as a local, as a waiting operand and as a block's
-;; parameter. Each body makes the numbers 1 to 4 of its kind, suspends between, and reads them back afterwards as the
-;; decimal digits 4, 9, 3, 2, 1. A null reads as 0.
+;; Heap references of every kind live across suspensions: as a parameter, as a local, as a waiting operand and as a
+;; block's parameter. Each body makes the numbers 1 to 4 of its kind, suspends between, and reads them back afterwards
+;; as the decimal digits 4, 9, 3, 2, 1. A null reads as 0.
 
 ;; i31
 (module

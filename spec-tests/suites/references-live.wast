@@ -1,5 +1,5 @@
-;; References whose life is unusual: null types, non-null locals that are set before, between and after suspensions, heap
-;; objects half built, and non-null results.
+;; References whose life is unusual: null types, non-null locals that are set before, between and after suspensions,
+;; heap objects half built, and non-null results.
 
 (module
   (type $ft (func (result i32)))
@@ -194,7 +194,8 @@
         (call $node (i32.mul (i32.const 3) (call $value (local.get $p)))) (local.get $k))
     )
   )
-  (elem declare func $nothing $nulls-1 $set-late $thousand $set-in-block $tee-1 $fields $elements $list $identity $gives)
+  (elem declare func $nothing $nulls-1 $set-late $thousand $set-in-block $tee-1 $fields $elements $list $identity
+    $gives)
 )
 (assert_return (invoke "null-types") (i32.const 5))
 (assert_return (invoke "set-late") (i32.const 1111))

@@ -58,8 +58,8 @@
 (assert_trap (invoke "resume-target") "continuation already consumed")
 (assert_trap (invoke "to-oneself") "continuation already consumed")
 
-;; (on $t $label) and (on $t switch) are two lists: a suspend passes over the second kind, a switch over the first, be it
-;; in the same resume or further out. The side that is switched to runs under the same two lists.
+;; (on $t $label) and (on $t switch) are two lists: a suspend passes over the second kind, a switch over the first, be
+;; it in the same resume or further out. The side that is switched to runs under the same two lists.
 (module
   (rec
     (type $ft (func (param (ref null $ct)) (result i32)))

@@ -159,27 +159,3 @@
 (assert_return (invoke "resume_throw") (v128.const i32x4 17 27 37 47))
 (assert_return (invoke "bind") (v128.const i32x4 97 194 291 388))
 (assert_return (invoke "bind-suspended") (v128.const i32x4 97 194 291 388))
-
-;; switch with vectors both ways
-(module
-  (rec
-    (type $f (func (param v128 (ref null $c)) (result v128)))
-    (type $c (cont $f)))
-  (tag $swap (result v128))
-  (func $a (type $f)
-    (local $v v128)
-    (local.set $v (v128.const i16x8 1 2 3 4 5 6 7 8))
-    (switch $c $swap (i16x8.mul (local.get 0) (local.get $v)) (local.get 1))
-    (drop)
-    (i16x8.sub (local.get $v))
-  )
-  (func $b (type $f)
-    (drop (switch $c $swap (i16x8.add (local.get 0) (i16x8.splat (i32.const 100))) (local.get 1)))
-  )
-  (func (export "switch") (result v128)
-    (resume $c (on $swap switch)
-      (i16x8.splat (i32.const 3)) (cont.new $c (ref.func $b)) (cont.new $c (ref.func $a)))
-  )
-  (elem declare func $a $b)
-)
-(assert_return (invoke "switch") (v128.const i16x8 102 104 106 108 110 112 114 116))

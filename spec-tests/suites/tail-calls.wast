@@ -33,7 +33,8 @@
 
   ;; Directly, through a table and through a reference; each after a suspension of its own as well
   (func $tail (type $fi) (return_call $ask (i32.add (local.get 0) (i32.const 1))))
-  (func $tail-indirect (type $fi) (return_call_indirect $t (type $fi) (i32.add (local.get 0) (i32.const 1)) (i32.const 2)))
+  (func $tail-indirect (type $fi)
+    (return_call_indirect $t (type $fi) (i32.add (local.get 0) (i32.const 1)) (i32.const 2)))
   (func $tail-ref (type $fi) (return_call_ref $fi (i32.add (local.get 0) (i32.const 1)) (ref.func $tail-indirect)))
   (func $direct (result i32) (i32.sub (i32.const 1) (call $tail (i32.const 1))))
   (func (export "direct") (result i32 i64) (call $run (ref.func $direct)))

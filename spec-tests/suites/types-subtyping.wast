@@ -180,7 +180,9 @@
   (module (type $s (sub (struct))) (type $f (func)) (type $c (sub $s (cont $f))))
   "sub type")
 (assert_invalid
-  (module (type $f (func (result i32))) (type $g (func (result i64))) (type $c (sub (cont $f))) (type $d (sub $c (cont $g))))
+  (module
+    (type $f (func (result i32))) (type $g (func (result i64)))
+    (type $c (sub (cont $f))) (type $d (sub $c (cont $g))))
   "sub type")
 (assert_invalid
   (module (type $a (array i32)) (type $c (cont $a)))
