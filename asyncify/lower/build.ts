@@ -265,7 +265,7 @@ export class Build {
           supers: mapped.length > 0 ? mapped : [T.cont],
           comp: {
             kind: 'struct',
-            // The last field is never read: it keeps (cont $f1) and (cont $f2) apart and their subtyping covariant.
+            // The body also keeps (cont $f1) and (cont $f2) apart and their subtyping covariant.
             fields: [
               { type: refType(T.stack, true), mutable: true },
               { type: refType(this.type(comp.type), true), mutable: false },

@@ -55,6 +55,8 @@ export const SHARED_GLOBALS = {
   unwinding: 'i32',
   /** The running stack; its parents are the stack chain; null: the host's. */
   current: refType(T.stack, true),
+  /** The frame saved last on the running stack, where that is not its innermost. */
+  tail: refType(T.frame, true),
   /** How many stacks outward of the one that is unwinding the handler's is. */
   hops: 'i32',
   /** The clause that handles the suspension. */

@@ -25,12 +25,14 @@ export const HANDLER = { tag: 0, code: 1, next: 2 } as const;
 export const FRAME = { next: 0, fn: 1, point: 2, locals: 3 } as const;
 /**
  * Fields of `$stack`: innermost frame; the stack that resumed it; the handler list of that `resume`; for the innermost
- * stack of a captured chain its outermost one (null: itself); while it unwinds the frame saved last (null:
- * the innermost); the number of frames.
+ * stack of a captured chain its outermost one (null: itself); the number of frames.
  */
-export const STACK = { top: 0, parent: 1, handlers: 2, outer: 3, tail: 4, depth: 5 } as const;
-/** Fields of a continuation object: its innermost stack, null once consumed. */
-export const CONT = { stack: 0, brand: 1 } as const;
+export const STACK = { top: 0, parent: 1, handlers: 2, outer: 3, depth: 4 } as const;
+/**
+ * Fields of a continuation object: its innermost stack, null once consumed, the store's one `fresh` stack before it first
+ * runs; and what it will run then.
+ */
+export const CONT = { stack: 0, body: 1 } as const;
 
 /** Set in a frame's resume point where a `try_table` of its function encloses it. */
 export const CATCHES = 0x8000_0000 | 0;
@@ -58,7 +60,6 @@ export const runtimeGroup: RecGroup = [
       mut(refType(T.stack, true)),
       mut(refType(T.handler, true)),
       mut(refType(T.stack, true)),
-      mut(refType(T.frame, true)),
       mut('i32'),
     ],
   }),

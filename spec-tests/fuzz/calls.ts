@@ -67,7 +67,7 @@ function parameters(g: Gen, type: TypeIdx): void {
 
 /** A function type with these results: often one that there is a function of. */
 function calleeType(g: Gen, types: readonly ValType[]): TypeIdx {
-  const known = g.world.plans.filter(
+  const known = g.world.plans.slice(3).filter(
     ({ type }) =>
       same(g.types.signature(type).results, types) && !g.types.signature(type).params.some((p) => g.world.isRing(p)),
   );
@@ -75,9 +75,19 @@ function calleeType(g: Gen, types: readonly ValType[]): TypeIdx {
   return g.types.func(g.world.someTypes(g.rng.int(3)), types);
 }
 
+/** Instead of a call where there is no function to call. */
+function leaves(g: Gen, types: readonly ValType[], tail: boolean): void {
+  for (const type of types) g.leaf(type);
+  if (tail) g.asm.do('return');
+}
+
 export function called(g: Gen, types: readonly ValType[], tail = false): void {
   const { rng, asm, world } = g;
   const type = calleeType(g, types);
+  if (!world.affords(type)) {
+    leaves(g, types, tail);
+    return;
+  }
   parameters(g, type);
   switch (rng.int(3)) {
     case 0:
@@ -111,13 +121,14 @@ function contType(g: Gen, results: readonly ValType[]): TypeIdx {
   });
   if (inScope.length > 0 && rng.chance(0.6)) return rng.pick(inScope);
   if (rng.chance(0.4)) return types.contOf(rng.pick(world.controlTags).results, results);
-  return types.contOf(world.someTypes(rng.int(3)), results);
+  const signature = types.func(world.someTypes(rng.int(3)), results);
+  return world.affords(signature) ? types.cont(signature) : types.contOf([], world.mainResults);
 }
 
 /** A `resume` of any kind that leaves values of the types, in whatever way it ends. */
 export function resumed(g: Gen, types: readonly ValType[], from?: { local: LocalIdx; cont: TypeIdx }): void {
   const { rng, world } = g;
-  const results = rng.chance(0.5) ? types : world.mainResults;
+  const results = rng.chance(0.35) ? types : world.mainResults;
   const cont = from?.cont ?? contType(g, results);
   const given = g.types.signature(cont).results;
   const how = howToResume(g);

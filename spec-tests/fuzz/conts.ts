@@ -18,26 +18,34 @@ export function contRef(g: Gen, cont: TypeIdx): void {
   const locals = g.vars.filter((entry) => contOf(types, entry.type) === cont);
   const stored = world.globalsOf(nullable(cont));
   const room = g.budget > 0;
+  const affordable = world.affords(types.func(params, results));
   const make = rng.weighted<() => void>([
-    [3, () => fresh(g, cont)],
-    [room && params.length < 3 ? 2 : 0, () => bound(g, params, results, cont)],
+    [affordable ? 3 : 0, () => fresh(g, cont)],
+    [room && affordable && params.length < 3 ? 2 : 0, () => bound(g, params, results, cont)],
     [locals.length > 0 ? 9 : 0, () => fromLocal(g, rng.pick(locals).local, cont)],
     [stored.length > 0 ? 3 : 0, () => fromGlobal(g, cont)],
-    [room ? 1 : 0, () => fromTable(g, cont)],
+    [room || !affordable ? 1 : 0, () => fromTable(g, cont)],
   ]);
   make();
 }
 
+/** A continuation of a function of ours; where there are functions enough and none of them fits, the function ends. */
 function fresh(g: Gen, cont: TypeIdx): void {
   const comp = g.types.comp(cont);
   if (comp.kind !== 'cont') throw new RangeError(`type ${cont} is no continuation type`);
+  if (!g.world.affords(comp.type)) {
+    g.defaults(g.results);
+    g.asm.do('return');
+    return;
+  }
   g.funcRef(comp.type);
   g.asm.op('cont.new', { type: cont });
 }
 
 /** A longer continuation, its first parameters given. */
 function bound(g: Gen, params: readonly ValType[], results: readonly ValType[], cont: TypeIdx): void {
-  const extra = g.world.someTypes(g.rng.int(3));
+  let extra = g.world.someTypes(g.rng.int(3));
+  if (!g.world.affords(g.types.func([...extra, ...params], results))) extra = [];
   // Bound to itself where nothing is given: still a new reference.
   const from = extra.length === 0 ? cont : g.types.contOf([...extra, ...params], results);
   exprs(g, extra);

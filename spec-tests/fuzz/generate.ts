@@ -28,7 +28,7 @@ export function generate(seed: number, options: GenerateOptions): Program {
   const world = new World(rng, options);
   const logs = [world.types.func(['i32'], []), world.types.func(['i64'], [])];
   const runType = world.types.func(['i32'], ['i32']);
-  const runs = rng.list(RUNS, () => world.plan(runType));
+  const runs = rng.list(RUNS, () => world.entry(runType));
   const funcs: Func[] = [];
   for (let at = 0; at < world.plans.length; at++) {
     const plan = world.plans[at] as Plan;
@@ -96,7 +96,9 @@ function numericGlobals(world: World): Module['exports'] {
 function functionTable(world: World): Elem {
   return {
     type: refType('func', true),
-    init: world.plans.map(({ index }) => [made('ref.func', { func: index })]),
+    init: world.plans.map(({ index }, at) => [
+      at < RUNS ? made('ref.null', { heap: 'func' }) : made('ref.func', { func: index }),
+    ]),
     mode: { kind: 'active', target: 0 as never, offset: [made('i32.const', { i32: 0 })] },
     at: -1,
   };

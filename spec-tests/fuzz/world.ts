@@ -184,9 +184,20 @@ export class World {
     return this.plan(type);
   }
 
-  plan(type: TypeIdx): Plan {
+  /** Whether a function of this type costs nothing: there is one, or there is room for one. */
+  affords(type: TypeIdx): boolean {
+    return !this.full || this.#byType.has(type);
+  }
+
+  /** A new function that only the host calls. */
+  entry(type: TypeIdx): Plan {
     const made: Plan = { index: (IMPORTED_FUNCS + this.plans.length) as FuncIdx, type };
     this.plans.push(made);
+    return made;
+  }
+
+  plan(type: TypeIdx): Plan {
+    const made = this.entry(type);
     const list = this.#byType.get(type);
     if (list === undefined) this.#byType.set(type, [made]);
     else list.push(made);

@@ -4,7 +4,7 @@ import { Asm, type Label, Locals, valueBlock } from '../../lower/asm.ts';
 import type { Code } from '../../lower/build.ts';
 import { UNWINDING } from '../../lower/interface.ts';
 import { FRAME, STACK, T } from '../../lower/runtime-types.ts';
-import { lastSaved, takeContinuation } from './runtime.ts';
+import { lastSaved } from './runtime.ts';
 import type { RuntimeState } from './state.ts';
 
 const STACK_REF = refType(T.stack, true);
@@ -13,8 +13,7 @@ const HANDLERS = refType(T.handler, true);
 const EXN = refType('exn', true);
 
 /**
- * The driver of one `resume`: consumes the continuation, then runs its innermost stack frame by frame, outward, until the
- * chain has returned, thrown or suspended to this driver's own `resume`. Suspensions for an outer driver are passed on by
+ * The driver of one `resume`: runs the innermost stack of a continuation frame by frame, outward, until the chain has returned, thrown or suspended to this driver's own `resume`. Suspensions for an outer driver are passed on by
  * unwinding the caller.
  *
  * While a frame is re-entered it stays the innermost of its stack: where the function suspends again it is there already.
@@ -22,7 +21,6 @@ const EXN = refType('exn', true);
 export class Driver {
   readonly #state: RuntimeState;
   readonly #locals: Locals;
-  readonly #exceptions: boolean;
   readonly #caller: LocalIdx;
   readonly #root: LocalIdx;
   readonly #running: LocalIdx;
@@ -32,11 +30,9 @@ export class Driver {
   readonly #next: LocalIdx;
   readonly #asm = new Asm();
 
-  /** @param params 2: continuation and handlers; 3: and an exnref to resume with, null for none */
-  constructor(state: RuntimeState, params: 2 | 3) {
+  constructor(state: RuntimeState) {
     this.#state = state;
-    this.#exceptions = params === 3;
-    this.#locals = new Locals(params);
+    this.#locals = new Locals(state.exceptions ? 3 : 2);
     this.#caller = this.#locals.add(STACK_REF);
     this.#root = this.#locals.add(STACK_REF);
     this.#running = this.#locals.add(STACK_REF);
@@ -48,13 +44,13 @@ export class Driver {
 
   code(): Code {
     const asm = this.#asm;
-    takeContinuation(this.#state, asm, this.#locals.param(0), this.#running);
+    asm.get(this.#locals.param(0)).set(this.#running);
     asm.globalGet(this.#state.shared('current')).set(this.#caller);
     this.#outermost(this.#running, this.#root);
     asm.get(this.#root).get(this.#caller).structSet(T.stack, STACK.parent);
     asm.get(this.#root).get(this.#locals.param(1)).structSet(T.stack, STACK.handlers);
     const step = asm.open('loop');
-    if (this.#exceptions) this.#guardedStep(step);
+    if (this.#state.exceptions) this.#guardedStep(step);
     else this.#step(step, null);
     asm.close().do('unreachable');
     return { locals: this.#locals.declared, body: asm.out };
@@ -139,11 +135,11 @@ export class Driver {
     const asm = this.#asm;
     const state = this.#state;
     asm.globalGet(state.shared('unwinding')).i32(UNWINDING.kept).do('i32.ne').open('if');
-    lastSaved(asm, this.#running, this.#next);
+    lastSaved(state, asm, this.#running, this.#next);
     asm.get(this.#next).get(this.#frame).structGet(T.frame, FRAME.next).structSet(T.frame, FRAME.next);
     this.#shallower();
     asm.close();
-    asm.get(this.#running).null(T.frame).structSet(T.stack, STACK.tail);
+    asm.null(T.frame).globalSet(state.shared('tail'));
     asm.get(this.#running).structGet(T.stack, STACK.depth).globalGet(state.frameLimit).do('i32.gt_u').open('if');
     state.trap(asm, 'exhausted');
     asm.close();

@@ -1,7 +1,7 @@
 import type { BlockType, Handler } from '../../binary/immediates.ts';
 import type { Func } from '../../binary/module.ts';
 import type { Instr } from '../../binary/opcodes.ts';
-import type { FuncIdx, LocalIdx, ValType } from '../../binary/types.ts';
+import type { FuncIdx, LocalIdx, TypeIdx, ValType } from '../../binary/types.ts';
 import { isRef, refType } from '../../binary/types.ts';
 import { RefusedError } from '../../errors.ts';
 import { Asm, EMPTY, type Label, Locals, made } from '../../lower/asm.ts';
@@ -412,9 +412,13 @@ export class FunctionTranslator {
     this.#finishResume(instr, this.#emitResume(instr), state);
   }
 
+  #continuation(type: TypeIdx): LocalIdx {
+    return this.#temp(`continuation ${type}`, refType(this.#lowering.build.type(type), true));
+  }
+
   #emitResume(instr: ResumeInstr): Ended {
     const ended = { outcome: this.#temp('outcome', 'i32'), captured: this.#temp('captured', refType(T.stack, true)) };
-    this.#lowering.resume(this.#asm, instr, this.#temp('continuation', refType(T.cont, true)));
+    this.#lowering.resume(this.#asm, instr, this.#continuation(instr.type));
     this.#asm.set(ended.captured).set(ended.outcome);
     return ended;
   }
@@ -451,7 +455,7 @@ export class FunctionTranslator {
         this.#pushResults(low, results);
         return;
       case 'switch':
-        this.#lowering.switch(asm, instr, this.#temp('continuation', refType(T.cont, true)));
+        this.#lowering.switch(asm, instr, this.#continuation(instr.type));
         this.#leave(point);
         this.#reenter(point, wrapper);
         runtime.load(asm, results);

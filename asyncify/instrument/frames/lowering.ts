@@ -95,7 +95,7 @@ export class Lowering {
     switch (instr.op) {
       case 'resume':
         state.store(asm, build.vals(this.contFunc(instr.type).params));
-        asm.get(cont).push(handlers).call(stubs.runtime.resume);
+        asm.get(cont).push(handlers).call(stubs.resume(instr.type));
         return;
       case 'resume_throw': {
         const payload = build.vals(this.tagType(instr.tag).params);
@@ -103,11 +103,11 @@ export class Lowering {
         const caught = asm.open('block', { kind: 'type', type: build.funcType(payload, [exn]) });
         asm.openTry({ kind: 'type', type: build.funcType(payload, []) }, [{ kind: 'catch_all_ref', label: caught }]);
         asm.op('throw', { tag: instr.tag }).close().do('unreachable').close();
-        asm.get(cont).push(handlers).call(stubs.runtime.resumeThrow);
+        asm.get(cont).call(stubs.materialise(instr.type)).push(handlers).call(stubs.runtime.resumeThrow);
         return;
       }
       case 'resume_throw_ref':
-        asm.get(cont).push(handlers).call(stubs.runtime.resumeThrow);
+        asm.get(cont).call(stubs.materialise(instr.type)).push(handlers).call(stubs.runtime.resumeThrow);
         return;
       default:
         instr satisfies never;
@@ -169,7 +169,7 @@ export class Lowering {
     asm.globalGet(state.shared('current'));
     stubs.wrap(asm, back.heap);
     state.store(asm, types);
-    asm.get(cont).globalGet(state.tag(instr.tag)).call(stubs.runtime.switchTo);
+    asm.get(cont).call(stubs.materialise(instr.type)).globalGet(state.tag(instr.tag)).call(stubs.runtime.switchTo);
   }
 
   /** The catch clauses of a `try_table` with labels of the output. */

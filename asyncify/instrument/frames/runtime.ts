@@ -130,41 +130,16 @@ export class Runtime {
       asm.i32(UNWINDING.saved).globalSet(state.shared('unwinding'));
       asm.get(frame).get(stack).structGet(T.stack, STACK.top).structSet(T.frame, FRAME.next);
       asm.get(stack).get(frame).structSet(T.stack, STACK.top).do('return').close();
-      lastSaved(asm, stack, tail);
+      lastSaved(state, asm, stack, tail);
       asm.get(frame).get(tail).structGet(T.frame, FRAME.next).structSet(T.frame, FRAME.next);
       asm.get(tail).get(frame).structSet(T.frame, FRAME.next);
-      asm.get(stack).get(frame).structSet(T.stack, STACK.tail);
+      asm.get(frame).globalSet(state.shared('tail'));
       build.define(func, { locals: locals.declared, body: asm.out });
       return func;
     });
   }
 
-  /**
-   * `[(ref null $cont) (ref null $handler)] -> [i32 (ref null $stack)]`: the driver of one `resume`. 0 where it returned,
-   * n + 1 and the captured stack where it suspended with clause n.
-   */
-  get resume(): FuncIdx {
-    return this.#once('resume', () => {
-      const { build, exceptions } = this.state;
-      const results = ['i32', STACK_REF] as const;
-      if (!exceptions) {
-        const func = build.addFunc(build.funcType([CONT_REF, HANDLERS], results), 'resume');
-        build.define(func, new Driver(this.state, 2).code());
-        return func;
-      }
-      const func = build.addFunc(build.funcType([CONT_REF, HANDLERS], results), 'resume');
-      const asm = new Asm();
-      asm
-        .get(0 as LocalIdx)
-        .get(1 as LocalIdx)
-        .null('exn')
-        .op('return_call', { func: this.#drive });
-      build.define(func, { locals: [], body: asm.out });
-      return func;
-    });
-  }
-
-  /** The same with an exnref before the other parameters, which the continuation is resumed with; a null one traps first. */
+  /** `[exnref (ref null $cont) (ref null $handler)]`: drives it with an exception; a null exnref traps before all else. */
   get resumeThrow(): FuncIdx {
     return this.#once('resume_throw', () => {
       const { state } = this;
@@ -180,27 +155,33 @@ export class Runtime {
       asm.close();
       asm
         .get(1 as LocalIdx)
+        .call(this.take)
         .get(2 as LocalIdx)
         .get(0 as LocalIdx)
-        .op('return_call', { func: this.#drive });
+        .op('return_call', { func: this.drive });
       build.define(func, { locals: [], body: asm.out });
       return func;
     });
   }
 
-  get #drive(): FuncIdx {
+  /**
+   * `[(ref $stack) (ref null $handler) exnref?] -> [i32 (ref null $stack)]`: the driver of one `resume`. 0 where it
+   * returned, n + 1 and the captured stack where it suspended with clause n.
+   */
+  get drive(): FuncIdx {
     return this.#once('drive', () => {
-      const { build } = this.state;
-      const func = build.addFunc(build.funcType([CONT_REF, HANDLERS, EXN], ['i32', STACK_REF]), 'drive');
-      build.define(func, new Driver(this.state, 3).code());
+      const { build, exceptions } = this.state;
+      const params = [refType(T.stack, false), HANDLERS, ...(exceptions ? [EXN] : [])];
+      const func = build.addFunc(build.funcType(params, ['i32', STACK_REF]), 'drive');
+      build.define(func, new Driver(this.state).code());
       return func;
     });
   }
 }
 
-/** Emits `frame` = the frame of a stack that was saved last. */
-export function lastSaved(asm: Asm, stack: LocalIdx, frame: LocalIdx): void {
-  asm.get(stack).structGet(T.stack, STACK.tail).tee(frame).do('ref.is_null').open('if');
+/** Emits `frame` = the frame of the running stack that was saved last. */
+export function lastSaved(state: RuntimeState, asm: Asm, stack: LocalIdx, frame: LocalIdx): void {
+  asm.globalGet(state.shared('tail')).tee(frame).do('ref.is_null').open('if');
   asm.get(stack).structGet(T.stack, STACK.top).set(frame).close();
 }
 

@@ -40,6 +40,11 @@ export class RuntimeState {
       isRef(type) ? made('ref.null', { heap: type.heap }) : zero(type),
     );
   }
+  /** The stack of every continuation that has not run yet. */
+  get fresh(): GlobalIdx {
+    const type = { type: refType(T.stack, false), mutable: false };
+    return this.#global('fresh', type, made('struct.new_default', { type: T.stack }));
+  }
   /** This module's own copy of `unwinding`, read after calls that stay inside; the same global in a closed module. */
   get unwinding(): GlobalIdx {
     if (this.linking === 'closed') return this.shared('unwinding');

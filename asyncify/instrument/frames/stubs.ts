@@ -1,11 +1,11 @@
-import type { FieldType, FuncIdx, FuncType, LocalIdx, TypeIdx, ValType } from '../../binary/types.ts';
+import type { FieldType, FuncIdx, FuncType, GlobalIdx, LocalIdx, TypeIdx, ValType } from '../../binary/types.ts';
 import { isRef, refType } from '../../binary/types.ts';
-import { Asm, type Label, Locals, valueBlock } from '../../lower/asm.ts';
+import { Asm, type Label, Locals, made, valueBlock } from '../../lower/asm.ts';
 import type { Build } from '../../lower/build.ts';
 import { Dummies } from '../../lower/dummies.ts';
 import { hostFlag } from '../../lower/interface.ts';
-import { FRAME, STACK, T } from '../../lower/runtime-types.ts';
-import { Runtime } from './runtime.ts';
+import { CONT, FRAME, STACK, T } from '../../lower/runtime-types.ts';
+import { Runtime, takeContinuation } from './runtime.ts';
 import type { RuntimeState } from './state.ts';
 
 const FRAME_FIELDS: readonly FieldType[] = [
@@ -70,51 +70,141 @@ export class Stubs {
   contNew(cont: TypeIdx): FuncIdx {
     return this.#once(`new ${cont}`, () => {
       const { build } = this.state;
-      const { func: type } = this.#contType(cont);
-      const body = refType(build.type(type), true);
+      const body = refType(build.type(this.#contType(cont).func), true);
       const func = build.addFunc(build.funcType([body], [refType(build.type(cont), false)]), `cont.new ${cont}`);
       const asm = new Asm();
       const param = 0 as LocalIdx;
       asm.get(param).do('ref.is_null').open('if');
       this.state.trap(asm, 'nullFunction');
       asm.close();
-      const frame = frameType(build, [body]);
-      asm
-        .null(T.frame)
-        .op('ref.func', { func: build.declare(this.#start(type, frame)) })
-        .i32(0)
-        .get(param)
-        .structNew(frame);
-      asm.null(T.stack).null(T.handler).null(T.stack).null(T.frame).i32(1).structNew(T.stack);
-      this.wrap(asm, cont);
+      asm.globalGet(this.state.fresh).get(param).structNew(build.type(cont));
       build.define(func, { locals: [], body: asm.out });
       return func;
     });
   }
 
-  /** Re-entry of the frame of a fresh continuation: calls its body with the arguments in the slots. */
-  #start(source: TypeIdx, frame: TypeIdx): FuncIdx {
-    return this.#once(`start ${source}`, () => {
+  /** Emits a new stack with the frame on the operand stack. */
+  #newStack(asm: Asm): void {
+    asm.null(T.stack).null(T.handler).null(T.stack).i32(1).structNew(T.stack);
+  }
+
+  /**
+   * `resume` of a continuation of a source type: `[(ref null $ct) (ref null $handler)] -> [i32 (ref null $stack)]`, see
+   * Runtime.drive. One that has not run yet gets its stack here.
+   */
+  resume(cont: TypeIdx): FuncIdx {
+    return this.#once(`resume ${cont}`, () => {
       const { state } = this;
       const { build } = state;
-      const { params, results } = build.signature(source);
-      const func = build.addFunc(T.reenter, `start ${source}`);
+      const type = build.type(cont);
+      const results = ['i32', refType(T.stack, true)] as const;
+      const func = build.addFunc(
+        build.funcType([refType(type, true), refType(T.handler, true)], results),
+        `resume ${cont}`,
+      );
+      const locals = new Locals(2);
+      const stack = locals.add(refType(T.stack, true));
       const asm = new Asm();
-      state.load(asm, params);
+      const self = locals.param(0);
+      takeContinuation(state, asm, self, stack);
+      asm.get(stack).globalGet(state.fresh).do('ref.eq').open('if');
+      const source = this.#contType(cont).func;
+      asm.get(self).structGet(type, CONT.body).globalSet(this.#bodyGlobal(source));
+      asm.globalGet(this.#startFrame(source));
+      this.#newStack(asm);
+      asm.set(stack).close();
+      asm.get(stack).do('ref.as_non_null').get(locals.param(1));
+      if (state.exceptions) asm.null('exn');
+      asm.op('return_call', { func: this.runtime.drive });
+      build.define(func, { locals: locals.declared, body: asm.out });
+      return func;
+    });
+  }
+
+  /** `[(ref null $ct)] -> [(ref null $ct)]`, a source type: the same continuation, with a stack if it is not consumed. */
+  materialise(cont: TypeIdx): FuncIdx {
+    return this.#once(`materialise ${cont}`, () => {
+      const { state } = this;
+      const { build } = state;
+      const type = build.type(cont);
+      const func = build.addFunc(build.funcType([refType(type, true)], [refType(type, true)]), `materialise ${cont}`);
+      const asm = new Asm();
+      const self = 0 as LocalIdx;
+      const source = this.#contType(cont).func;
+      const frame = frameType(build, [refType(build.type(source), true)]);
+      const done = asm.open('block');
       asm
-        .get(0 as LocalIdx)
-        .cast(refType(frame, false))
-        .structGet(frame, FRAME.locals)
-        .callRef(build.type(source));
-      if (results.length > 0) {
-        // Once the body is suspended its own frame hands on the results: this one is not needed again.
-        asm.globalGet(state.shared('unwinding')).open('if');
-        asm.do('return').close();
-        state.store(asm, results);
-      }
+        .get(self)
+        .brOnNull(done)
+        .structGet(type, CONT.stack)
+        .globalGet(state.fresh)
+        .do('ref.eq', 'i32.eqz')
+        .brIf(done);
+      asm.get(self);
+      asm
+        .null(T.frame)
+        .op('ref.func', { func: build.declare(this.#startBound(source, frame)) })
+        .i32(0);
+      asm.get(self).structGet(type, CONT.body).structNew(frame);
+      this.#newStack(asm);
+      asm.structSet(type, CONT.stack).close().get(self);
       build.define(func, { locals: [], body: asm.out });
       return func;
     });
+  }
+
+  /** Where `resume` leaves the body for the start frame, which it is at once called with. */
+  #bodyGlobal(source: TypeIdx): GlobalIdx {
+    const type = refType(this.state.build.type(source), true);
+    return this.state.build.addGlobal(
+      { type, mutable: true },
+      [made('ref.null', { heap: type.heap })],
+      `body ${source}`,
+    );
+  }
+
+  /** The innermost frame of every stack of a body of this type that is about to start; it holds nothing. */
+  #startFrame(source: TypeIdx): GlobalIdx {
+    const { build } = this.state;
+    const func = this.#once(`start ${source}`, () => {
+      const start = build.addFunc(T.reenter, `start ${source}`);
+      this.#define(start, source, (asm) => asm.globalGet(this.#bodyGlobal(source)));
+      return start;
+    });
+    const asm = new Asm();
+    asm.null(T.frame).op('ref.func', { func }).i32(0).structNew(T.frame);
+    return build.addGlobal({ type: refType(T.frame, false), mutable: false }, asm.out, `start frame ${source}`);
+  }
+
+  /** Re-entry of a start frame that holds its body. */
+  #startBound(source: TypeIdx, frame: TypeIdx): FuncIdx {
+    return this.#once(`start held ${source}`, () => {
+      const func = this.state.build.addFunc(T.reenter, `start held ${source}`);
+      this.#define(func, source, (asm) =>
+        asm
+          .get(0 as LocalIdx)
+          .cast(refType(frame, false))
+          .structGet(frame, FRAME.locals),
+      );
+      return func;
+    });
+  }
+
+  /** Defines a re-entry that calls a body with the arguments in the slots. */
+  #define(func: FuncIdx, source: TypeIdx, body: (asm: Asm) => void): void {
+    const { state } = this;
+    const { params, results } = state.build.signature(source);
+    const asm = new Asm();
+    state.load(asm, params);
+    body(asm);
+    asm.callRef(state.build.type(source));
+    if (results.length > 0) {
+      // Once the body is suspended its own frame hands on the results: this one is not needed again.
+      asm.globalGet(state.shared('unwinding')).open('if');
+      asm.do('return').close();
+      state.store(asm, results);
+    }
+    state.build.define(func, { locals: [], body: asm.out });
   }
 
   /** `cont.bind` on source types: `[t1* (ref null $ct1)] -> [(ref $ct2)]`. */
@@ -128,7 +218,7 @@ export class Stubs {
       const locals = new Locals(bound.length + 1);
       const stack = locals.add(refType(T.stack, true));
       const asm = new Asm();
-      asm.get(locals.param(bound.length)).call(this.runtime.take).set(stack);
+      asm.get(locals.param(bound.length)).call(this.materialise(from)).call(this.runtime.take).set(stack);
       if (bound.length > 0) {
         const frame = frameType(build, bound);
         const rest = all.slice(bound.length);
@@ -296,6 +386,7 @@ export class Stubs {
     asm.null(T.stack).globalSet(state.shared('current'));
     asm.null(T.stack).globalSet(state.shared('other'));
     asm.null(T.stack).globalSet(state.shared('leaf'));
+    asm.null(T.frame).globalSet(state.shared('tail'));
     asm.i32(0).globalSet(state.shared('unwinding'));
     if (state.linking === 'linked') asm.i32(0).globalSet(state.unwinding);
     asm.i32(0).globalSet(state.reentering);
