@@ -1,12 +1,14 @@
-import { decode, encode, type FuncIdx, type Instr, refType, type TypeIdx } from './binary/index.ts';
+import { decode, encode, type FuncIdx, type Instr, importsOf, refType, type TypeIdx } from './binary/index.ts';
 import type { Elem, Export, Func, Global, Import, Module, Table, Tag } from './binary/module.ts';
 import { RefusedError } from './errors.ts';
-import { analyse, type Suspensions } from './instrument/analysis.ts';
+import { analyse, type HostSuspensions, type Suspensions } from './instrument/analysis.ts';
 import { isConcerned, touching, usesExceptions } from './instrument/concern.ts';
 import { FunctionTranslator } from './instrument/frames/function.ts';
+import { HostInterface } from './instrument/frames/host.ts';
 import { Lowering } from './instrument/frames/lowering.ts';
 import { type Linking, RuntimeState } from './instrument/frames/state.ts';
 import { Stubs } from './instrument/frames/stubs.ts';
+import { type Poll, yieldPoints } from './instrument/polls.ts';
 import { Build } from './lower/build.ts';
 import { HIDDEN_EXPORTS, RUNTIME_MODULE } from './lower/interface.ts';
 import { lowerLegacyExceptions, usesLegacyExceptions } from './lower/legacy.ts';
@@ -19,6 +21,10 @@ export interface TransformOptions {
    * them. `closed`: it links with the host only, and is a little faster; a suspension meeting an import is unhandled.
    */
   readonly linking?: Linking;
+  /** Yield points for guests that the host interrupts (engine/, Process), and what they ask. Default `none`. */
+  readonly yields?: Poll | 'none';
+  /** Imported functions whose calls the host may suspend: `module.name`, or `module.*` for all of a module. */
+  readonly suspending?: readonly string[];
 }
 
 /** One instrumented function and why it is: the chain of functions down to the one that suspends. */
@@ -47,21 +53,33 @@ export function transform(bytes: Uint8Array, options: TransformOptions = {}): Tr
 /** The same for a module that is decoded already; `bytes` is what it was decoded from. */
 export function transformModule(source: Module, bytes: Uint8Array, options: TransformOptions = {}): Transformed {
   const linking = options.linking ?? 'linked';
+  const hosted = options.suspending !== undefined || (options.yields ?? 'none') !== 'none';
   let info = validate(source);
-  if (usesLegacyExceptions(source) && isConcerned(info, analyse(info, linking), linking)) {
+  const concerned = (suspensions: Suspensions): boolean => hosted || isConcerned(info, suspensions, linking);
+  if (usesLegacyExceptions(source) && concerned(analyse(info, linking, hostOf(info, options)))) {
     info = validate(lowerLegacyExceptions(info));
   }
-  const suspensions = analyse(info, linking);
-  if (!isConcerned(info, suspensions, linking)) {
+  const host = hostOf(info, options);
+  const suspensions = analyse(info, linking, host);
+  if (!concerned(suspensions)) {
     return { bytes: new Uint8Array(bytes), changed: false, instrumented: [] };
   }
   checkNames(info.module);
-  const transformer = new Transformer(info, suspensions, linking);
+  const transformer = new Transformer(info, suspensions, linking, hosted ? { ...host, poll: options.yields } : null);
   return {
     bytes: encode(transformer.run()),
     changed: true,
     instrumented: [...transformer.instrumented].map((func) => ({ func, chain: chainOf(suspensions, func) })),
   };
+}
+
+/** What the host may suspend, by the options. */
+function hostOf(info: ModuleInfo, { yields, suspending }: TransformOptions): HostSuspensions {
+  const named = new Set(suspending ?? []);
+  const matching = importsOf(info.module, 'func').flatMap(({ module, name }, index) =>
+    named.has(`${module}.${name}`) || named.has(`${module}.*`) ? [index as FuncIdx] : [],
+  );
+  return { yields: yields === 'fuel' || yields === 'epoch' ? yieldPoints(info) : null, suspending: new Set(matching) };
 }
 
 function chainOf(suspensions: Suspensions, start: FuncIdx): Explanation['chain'] {
@@ -88,6 +106,10 @@ function checkNames(module: Module): void {
   }
 }
 
+interface Host extends HostSuspensions {
+  readonly poll: TransformOptions['yields'];
+}
+
 class Transformer {
   readonly instrumented = new Set<FuncIdx>();
   readonly #info: ModuleInfo;
@@ -96,19 +118,32 @@ class Transformer {
   readonly #stubs: Stubs;
   readonly #lowering: Lowering;
   readonly #touching: ReadonlySet<FuncIdx>;
+  readonly #host: HostInterface | null;
 
-  constructor(info: ModuleInfo, suspensions: Suspensions, linking: Linking) {
+  constructor(info: ModuleInfo, suspensions: Suspensions, linking: Linking, host: Host | null) {
     this.#info = info;
-    info.module.funcs.forEach((func, index) => {
-      if (func.body.some((instr) => suspensions.unwinds(instr) !== null)) {
-        this.instrumented.add((info.importedFuncs + index) as FuncIdx);
+    const yields = host?.yields ?? null;
+    info.module.funcs.forEach((func, at) => {
+      const index = (info.importedFuncs + at) as FuncIdx;
+      const polls = (instr: Instr, place: number): boolean =>
+        instr.op === 'loop' && yields?.loop(index, place) === true;
+      if (
+        yields?.entry(index) ||
+        func.body.some((instr, place) => suspensions.unwinds(instr) !== null || polls(instr, place))
+      ) {
+        this.instrumented.add(index);
       }
     });
     this.#build = new Build(info);
     this.#state = new RuntimeState(this.#build, linking, linking === 'linked' || usesExceptions(info.module));
     this.#stubs = new Stubs(this.#state);
-    this.#lowering = new Lowering(this.#stubs, suspensions);
-    this.#touching = touching(info, linking);
+    const poll = host?.poll === 'fuel' || host?.poll === 'epoch' ? host.poll : null;
+    this.#lowering = new Lowering(this.#stubs, suspensions, {
+      suspending: host?.suspending ?? new Set(),
+      yields: yields === null || poll === null ? null : { points: yields, poll },
+    });
+    this.#host = host === null ? null : new HostInterface(this.#lowering, host.suspending);
+    this.#touching = touching(info, linking, suspensions);
   }
 
   run(): Module {
@@ -133,7 +168,7 @@ class Transformer {
           init: lowering.expr(global.init),
         }),
       ),
-      exports: module.exports.flatMap((entry) => this.#export(entry)),
+      exports: [...module.exports.flatMap((entry) => this.#export(entry)), ...(this.#host?.exports() ?? [])],
       start: module.start === null ? null : this.#hostEntry(module.start),
       elems: module.elems.map(
         (elem): Elem => ({

@@ -5,6 +5,9 @@ import { fileURLToPath } from 'node:url';
 /** The exit status of a measuring process whose program returned something wrong. */
 export const WRONG_RESULT = 3;
 
+/** The exit status of a measuring process whose engine does not compile a program natively. */
+export const NOT_NATIVE = 4;
+
 export const NATIVE_FLAG = '--experimental-wasm-wasmfx';
 
 /** How a measuring process ended. `reports` are those it made before. */
@@ -64,6 +67,12 @@ export function stopwatch(clock: Clock): () => number {
     const { user, system } = process.cpuUsage(start);
     return (user + system) / 1000;
   };
+}
+
+/** In a measuring process: ends it because the engine does not compile a program natively. */
+export function notNative(error: WebAssembly.CompileError): never {
+  process.stderr.write(`${error.name}: ${error.message}\n`);
+  process.exit(NOT_NATIVE);
 }
 
 /** In a measuring process: what it was asked for. */

@@ -1,10 +1,11 @@
-import { job, report, verify } from './child.ts';
+import { type Clock, job, report, stopwatch, verify } from './child.ts';
 import { assemble, exported, load, type Run, type Variant } from './load.ts';
 
 export interface AbandonedJob {
   readonly variant: Variant;
   readonly count: number;
   readonly step: number;
+  readonly clock: Clock;
 }
 
 export interface Abandoned {
@@ -16,14 +17,14 @@ export interface Abandoned {
   readonly ns: number;
 }
 
-const { variant, count, step } = job<AbandonedJob>();
+const { variant, count, step, clock } = job<AbandonedJob>();
 const run = exported<Run>(load(await assemble('abandon'), variant), 'run');
 let time = 0;
 for (let made = 0; made < count; ) {
   const part = Math.min(step, count - made);
-  const start = performance.now();
+  const elapsed = stopwatch(clock);
   const sum = run(part, 0);
-  time += performance.now() - start;
+  time += elapsed();
   verify(`abandoned continuations, ${variant}`, sum, (BigInt(part) * BigInt(part + 1)) / 2n);
   made += part;
   const { rss, heapUsed } = process.memoryUsage();

@@ -1,4 +1,4 @@
-import { collect, job, report, verify } from './child.ts';
+import { type Clock, collect, job, report, stopwatch, verify } from './child.ts';
 import { assemble, exported, load, type Variant } from './load.ts';
 
 export interface LiveJob {
@@ -6,6 +6,7 @@ export interface LiveJob {
   readonly count: number;
   /** How many are made between two reports. */
   readonly step: number;
+  readonly clock: Clock;
 }
 
 export interface Live {
@@ -18,7 +19,7 @@ export interface Live {
   readonly finishNs: number | null;
 }
 
-const { variant, count, step } = job<LiveJob>();
+const { variant, count, step, clock } = job<LiveJob>();
 const exports = load(await assemble('live'), variant);
 const create = exported<(at: number, end: number) => void>(exports, 'create');
 exported<(count: number) => void>(exports, 'reserve')(count);
@@ -37,17 +38,17 @@ const state = (made: number): Live => {
 };
 for (let made = 0; made < count; ) {
   const end = Math.min(made + step, count);
-  const start = performance.now();
+  const elapsed = stopwatch(clock);
   create(made, end);
-  time += performance.now() - start;
+  time += elapsed();
   made = end;
   report(state(made));
 }
 // What counts is what is alive, not what has not been collected yet.
 collect('major');
 const all = state(count);
-const start = performance.now();
+const elapsed = stopwatch(clock);
 const total = exported<(count: number) => bigint>(exports, 'finish')(count);
-const finishNs = ((performance.now() - start) * 1e6) / count;
+const finishNs = (elapsed() * 1e6) / count;
 verify(`live continuations, ${variant}`, total, BigInt(count) * BigInt(count - 1));
 report<Live>({ ...all, finishNs });

@@ -16,20 +16,22 @@ export interface MemoryRow<Report> {
 const MILLION = 1_000_000;
 
 /** As many live continuations as asked for, each variant in a process of its own. Throws WrongResultError, CrashError. */
-export function measureLive(native: boolean, { scale }: Options): Promise<MemoryRow<Live>[]> {
+export function measureLive(native: boolean, { scale, clock }: Options): Promise<MemoryRow<Live>[]> {
   return each<LiveJob, Live>('measure-live.ts', native, (variant) => ({
     variant,
     count: MILLION * scale,
     step: variant === 'native' ? 500 : MILLION * scale,
+    clock,
   }));
 }
 
 /** Ten times as many that are abandoned, with what the process holds after each tenth. Throws WrongResultError, CrashError. */
-export function measureAbandoned(native: boolean, { scale }: Options): Promise<MemoryRow<Abandoned>[]> {
+export function measureAbandoned(native: boolean, { scale, clock }: Options): Promise<MemoryRow<Abandoned>[]> {
   return each<AbandonedJob, Abandoned>('measure-abandoned.ts', native, (variant) => ({
     variant,
     count: 10 * MILLION * scale,
     step: variant === 'native' ? 500 : MILLION * scale,
+    clock,
   }));
 }
 

@@ -1,5 +1,5 @@
 import type { Group } from './catalogue.ts';
-import { type Ended, measure, NATIVE_FLAG } from './child.ts';
+import { type Ended, measure, NATIVE_FLAG, NOT_NATIVE } from './child.ts';
 import { VARIANTS, type Variant } from './load.ts';
 import type { Sample, SwitchesJob } from './measure-switches.ts';
 import type { Options } from './options.ts';
@@ -65,7 +65,10 @@ export async function measureGroup(
       attempt.flags,
     );
     if (ended.crash === null) return names.map((name) => row(name, ended.reports, note(attempt, crashes)));
-    if (attempt === TRANSFORMED) throw new CrashError(`${group.name}: ${ended.crash}\n${ended.stderr}`);
+    // An engine that crashes dies by a signal; an error that JavaScript sees is ours.
+    const ofNative =
+      attempt !== TRANSFORMED && (!ended.crash.startsWith('exit') || ended.crash === `exit ${NOT_NATIVE}`);
+    if (!ofNative) throw new CrashError(`${group.name}: ${ended.crash}\n${ended.stderr}`);
     crashes.push(lastWords(ended));
   }
   throw new CrashError(`${group.name}: no attempt was made`);

@@ -39,8 +39,13 @@ export function switchesTable(rows: readonly Row[]): string {
     ...times(faster.closed),
     ...times(faster.linked),
   ]);
-  const notes = rows.flatMap(({ name, note }) => (note === null ? [] : [`  ${name}: ${note}`]));
-  return [table([head, ...body]), ...notes].join('\n');
+  // Cases measured together share their note.
+  const notes = Map.groupBy(
+    rows.filter((row) => row.note !== null),
+    (row) => row.note,
+  );
+  const lines = [...notes].map(([note, noted]) => `  ${noted.map(({ name }) => name).join(', ')}: ${note}`);
+  return [table([head, ...body]), ...lines].join('\n');
 }
 
 export function liveTable(rows: readonly MemoryRow<Live>[]): string {

@@ -62,6 +62,7 @@ function group(name: string): Entry[] | null {
   }
   const shared = Object.entries(SHARED_GLOBALS).map(([key, type]): Entry => ({ name: key, type, mutable: true }));
   shared.push({ name: 'fresh', type: refType(T.stack, false), mutable: false });
+  for (const name of ['yielded', 'blocked']) shared.push({ name, type: refType(T.tag, false), mutable: false });
   const wanted = shared.find((entry) => entry.name === name);
   if (wanted === undefined) return null;
   return shared.filter((entry) => isException(entry.type) === isException(wanted.type));

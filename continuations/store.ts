@@ -101,6 +101,7 @@ export class Store {
 
   #provide(name: string, tags: readonly unknown[]): unknown {
     if (name === 'trap') return raiseTrap;
+    if (name === 'raise') return raise;
     if (name === 'frame-limit') return this.#frameLimit;
     const tag = /^tag\.(\d+)$/.exec(name);
     if (tag !== null) return this.#tagIdentity(tags[Number(tag[1])]);
@@ -117,4 +118,8 @@ export class Store {
     }
     return identity;
   }
+}
+
+function raise(value: unknown): never {
+  throw value;
 }

@@ -4,6 +4,7 @@ import type { Instr } from '../binary/opcodes.ts';
 import type { FuncIdx, TypeIdx } from '../binary/types.ts';
 import type { ModuleInfo } from '../validate/index.ts';
 import type { Linking } from './frames/state.ts';
+import type { YieldPoints } from './polls.ts';
 
 /**
  * Which flag tells, after an instruction, that it is unwinding: `own` where control never left this module's functions,
@@ -46,13 +47,23 @@ function handledBits(handlers: readonly Handler[]): number[] {
  * May-suspend analysis: for every function the control tags that may leave it, as the least fixpoint over direct calls,
  * indirect calls (by type and by what references and tables can hold) and `resume` (what its handlers do not take).
  */
-export function analyse(info: ModuleInfo, linking: Linking): Suspensions {
-  return new Analysis(info, linking).run();
+export function analyse(info: ModuleInfo, linking: Linking, host: HostSuspensions = NO_HOST): Suspensions {
+  return new Analysis(info, linking, host).run();
 }
+
+/** Suspensions to the host, which no handler of the program's takes. */
+export interface HostSuspensions {
+  /** Where functions yield; null: nowhere. */
+  readonly yields: YieldPoints | null;
+  /** Imported functions whose calls may be suspended. */
+  readonly suspending: ReadonlySet<FuncIdx>;
+}
+export const NO_HOST: HostSuspensions = { yields: null, suspending: new Set() };
 
 class Analysis implements Suspensions {
   readonly #info: ModuleInfo;
   readonly #linking: Linking;
+  readonly #host: HostSuspensions;
   readonly #funcs: number;
   /** Node of "whatever any continuation may raise". */
   readonly #anyCont: number;
@@ -63,15 +74,18 @@ class Analysis implements Suspensions {
   readonly #raised: Set<number>[] = [];
   readonly #reasons: (Reason | null)[] = [];
   readonly #unknown: number;
+  readonly #toHost: number;
   readonly #referenced: FuncIdx[];
   readonly #foreignTail = new Set<number>();
   readonly #queue: number[] = [];
 
-  constructor(info: ModuleInfo, linking: Linking) {
+  constructor(info: ModuleInfo, linking: Linking, host: HostSuspensions) {
     this.#info = info;
+    this.#host = host;
     this.#linking = linking;
     this.#funcs = info.funcTypes.length;
     this.#unknown = 2 * info.tags.length;
+    this.#toHost = this.#unknown + 1;
     for (let node = 0; node <= this.#funcs; node++) this.#node();
     this.#anyCont = this.#funcs;
     this.#referenced = [...info.declaredRefs].map((func) => func as FuncIdx);
@@ -97,8 +111,12 @@ class Analysis implements Suspensions {
         text: 'resumes a continuation of unknown origin',
       });
     }
+    for (const func of this.#host.suspending) {
+      this.#raise(func, this.#toHost, { instr: null, via: null, text: 'is imported and the host may suspend it' });
+    }
     module.funcs.forEach((func, index) => {
       this.#scan(importedFuncs + index, func.body);
+      this.#yields((importedFuncs + index) as FuncIdx, func.body);
     });
     this.#started();
     this.#propagate();
@@ -160,6 +178,15 @@ class Analysis implements Suspensions {
           break;
         default:
       }
+    }
+  }
+
+  #yields(func: FuncIdx, body: Expr): void {
+    const { yields } = this.#host;
+    if (yields === null) return;
+    const loop = body.find((instr, index) => instr.op === 'loop' && yields.loop(func, index));
+    if (loop !== undefined || yields.entry(func)) {
+      this.#raise(func, this.#toHost, { instr: loop ?? null, via: null, text: 'has a yield point' });
     }
   }
 

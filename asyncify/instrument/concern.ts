@@ -94,11 +94,12 @@ export function usesExceptions(module: Module): boolean {
 }
 
 /** The functions that can reach the runtime: what the host calls of them has to be a host entry. */
-export function touching(info: ModuleInfo, linking: Linking): ReadonlySet<FuncIdx> {
+export function touching(info: ModuleInfo, linking: Linking, suspensions: Suspensions): ReadonlySet<FuncIdx> {
   const callers = new Map<FuncIdx, FuncIdx[]>();
   const queue: FuncIdx[] = [];
   info.module.funcs.forEach((func, at) => {
     const index = (info.importedFuncs + at) as FuncIdx;
+    if (suspensions.suspends(index)) queue.push(index);
     for (const instr of func.body) {
       if (instr.op === 'call' || instr.op === 'return_call') {
         if (instr.func >= info.importedFuncs) {

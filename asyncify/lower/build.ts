@@ -104,6 +104,11 @@ export class Build {
   funcType(params: readonly ValType[], results: readonly ValType[]): TypeIdx {
     return this.addType({ final: true, supers: [], comp: { kind: 'func', params, results } satisfies FuncType });
   }
+  /** The type a function of this signature has: a source function's own, so that references to it keep theirs. */
+  funcTypeOf(func: FuncIdx, signature: Pick<FuncType, 'params' | 'results'>): TypeIdx {
+    const source = this.info.funcTypes[func];
+    return source === undefined ? this.funcType(signature.params, signature.results) : this.type(source);
+  }
   /** Reserves a function; `define` gives it its code. */
   addFunc(type: TypeIdx, name: string): FuncIdx {
     this.#funcs.push({ type, name, code: null });

@@ -7,6 +7,34 @@ export const RUNTIME_MODULE = 'bobbin';
 /** What linked modules export for the store beside the program's own exports. */
 export const HIDDEN_EXPORTS = { raw: 'bobbin:raw:', tag: 'bobbin:tag:' } as const;
 
+/**
+ * What a module exports for a host that runs its functions inside continuations (engine/, Process). `$cont` is an opaque
+ * object to JavaScript. By exported function: `new` `(params) -> $cont`, `results` `() -> results`. By imported function:
+ * `answer` `(results) -> ()` sets what a suspended call of it will return. And one each: `resume` `($cont) -> (i32, $cont?)`
+ * with an OUTCOME; `throw` `($cont, externref) -> (i32, $cont?)`, which throws a JavaScript value where it is suspended;
+ * `canSuspend` `() -> i32`, to be asked while an import runs; the globals `fuel`, `epoch` and `pending`.
+ */
+export const HOST_EXPORTS = {
+  new: (name: string): string => `bobbin:new:${name}`,
+  results: (name: string): string => `bobbin:results:${name}`,
+  answer: (func: number): string => `bobbin:answer:${func}`,
+  resume: 'bobbin:resume',
+  throw: 'bobbin:throw',
+  canSuspend: 'bobbin:can-suspend',
+  fuel: 'bobbin:fuel',
+  epoch: 'bobbin:epoch',
+  pending: 'bobbin:pending',
+} as const;
+
+/** How a continuation the host resumed came back. */
+export const OUTCOME = {
+  returned: 0,
+  /** At a yield point. */
+  yielded: 1,
+  /** In a call of an import that set `pending`. */
+  blocked: 2,
+} as const;
+
 /** Imports from the runtime that are numbered: by an imported function or tag, or by slot class and index. */
 export const hostFlag = (func: number): string => `host.${func}`;
 export const tagIdentity = (tag: number): string => `tag.${tag}`;
@@ -67,6 +95,14 @@ export const SHARED_GLOBALS = {
   leaf: refType(T.stack, true),
   /** What a re-entered `resume` site finds: 0 returned, n + 1 suspended with clause n. */
   outcome: 'i32',
+  /** How many more polls pass before the guest yields; below 0: it yields at each. */
+  fuel: 'i32',
+  /** Not 0: the guest yields at its next poll. */
+  epoch: 'i32',
+  /** An import sets it to have the call that it is in suspended once it returns. */
+  pending: 'i32',
+  /** While an import runs: the stack that called it. */
+  calling: refType(T.stack, true),
   /** The exception a re-entered frame has to throw first. */
   exception: refType('exn', true),
 } satisfies Record<string, ValType>;

@@ -1,6 +1,6 @@
 import type { BlockType, Catch } from '../binary/immediates.ts';
 import { encodeNames, type Names, namesOf, remapNames } from '../binary/index.ts';
-import type { Expr, Func, Module } from '../binary/module.ts';
+import type { Func, Module } from '../binary/module.ts';
 import type { Instr, OpName } from '../binary/opcodes.ts';
 import {
   type FuncIdx,
@@ -16,6 +16,7 @@ import {
 import { RefusedError } from '../errors.ts';
 import type { ModuleInfo } from '../validate/index.ts';
 import { EMPTY, made, valueBlock } from './asm.ts';
+import { type Plan, planBody, Region } from './legacy-plan.ts';
 
 const EXNREF = refType('exn', true);
 const NONE: readonly ValType[] = [];
@@ -34,7 +35,7 @@ export function usesLegacyExceptions(module: Module): boolean {
 
 /**
  * The same module with the legacy exception instructions expressed by `try_table` and `throw_ref`
- * (exception-handling proposal, legacy document; Wasm 3.0 §4.6.9). What is lowered keeps its offset.
+ * (exception-handling proposal, legacy document; Wasm 3.0 §4.6). What is lowered keeps its offset.
  *
  * @param info what `validate` returned
  * @throws RefusedError where a function has no room for the locals that hold caught exceptions
@@ -123,89 +124,6 @@ function keyOf(params: readonly ValType[], results: readonly ValType[]): string 
   return `${list(params)}>${list(results)}`;
 }
 
-/** Where in the code an exception is thrown, as far as handlers go: all points that the same handlers enclose. */
-interface Region {
-  /** The region whose exceptions go the same way: itself, unless its `try` has no handlers of its own. */
-  target: Region;
-  /** Whether exceptions are delegated here past other handlers: they jump to the region's landing and are thrown there. */
-  lands: boolean;
-  /** The level of the landing, while it is open. */
-  landing: number;
-}
-
-interface Clause {
-  /** null: `catch_all`. */
-  readonly tag: TagIdx | null;
-  /** Whether some `rethrow` names it. */
-  rethrown: boolean;
-}
-
-/** What is known of a `try` or `try_table` once its end has been seen. */
-interface Plan {
-  readonly outer: Region;
-  readonly inner: Region;
-  readonly clauses: Clause[];
-  /** Where a `try` without clauses passes its exceptions; null for what has handlers. */
-  passes: Region | null;
-}
-
-function region(): Region {
-  const made: Region = { target: undefined as unknown as Region, lands: false, landing: 0 };
-  made.target = made;
-  return made;
-}
-
-/** The plans of a body's `try`s and `try_table`s in the order they open. */
-function planBody(body: Expr, root: Region): readonly Plan[] {
-  const plans: Plan[] = [];
-  const open: { region: Region; readonly plan: Plan | null }[] = [{ region: root, plan: null }];
-  const at = (depth: number) => open[open.length - 1 - depth] as (typeof open)[number];
-  for (const instr of body) {
-    const { region: outer, plan: current } = at(0);
-    switch (instr.op) {
-      case 'block':
-      case 'loop':
-      case 'if':
-        open.push({ region: outer, plan: null });
-        break;
-      case 'try':
-      case 'try_table': {
-        const plan: Plan = { outer, inner: region(), clauses: [], passes: null };
-        plans.push(plan);
-        if (instr.op === 'try') plan.passes = outer;
-        open.push({ region: plan.inner, plan });
-        break;
-      }
-      case 'catch':
-      case 'catch_all':
-        if (current === null) break;
-        current.clauses.push({ tag: instr.op === 'catch' ? instr.tag : null, rethrown: false });
-        current.passes = null;
-        at(0).region = current.outer;
-        break;
-      case 'rethrow': {
-        const clause = at(instr.label).plan?.clauses.at(-1);
-        if (clause !== undefined) clause.rethrown = true;
-        break;
-      }
-      case 'delegate':
-        open.pop();
-        if (current !== null) current.passes = at(instr.label).region;
-        break;
-      case 'end':
-        open.pop();
-        break;
-    }
-  }
-  // Exceptions pass outward only, so what they pass to has its own target already.
-  for (const { outer, inner, passes } of plans) {
-    if (passes === null) continue;
-    inner.target = passes.target;
-    if (inner.target !== outer.target) inner.target.lands = true;
-  }
-  return plans;
-}
-
 /** An open construct of the source; the first is the function. */
 interface Frame {
   /** The level of the block that branches to the construct go to. */
@@ -227,7 +145,7 @@ class FunctionLowering {
   readonly #index: number;
   readonly #importedFuncs: number;
   readonly #blocks: BlockTypes;
-  readonly #root = region();
+  readonly #root = new Region();
   readonly #plans: Iterator<Plan>;
   readonly #out: Instr[] = [];
   readonly #frames: Frame[] = [];

@@ -75,7 +75,7 @@ function exception(error: WebAssembly.Exception, exports: Readonly<Record<string
     for (let at = 0; ; at++) {
       try {
         const value: unknown = error.getArg(tag, at);
-        payload.push(typeof value === 'object' || typeof value === 'function' ? 'reference' : String(value));
+        payload.push(typeof value === 'number' || typeof value === 'bigint' ? String(value) : '?');
       } catch (failure) {
         // Past the last one, or a type that has no JavaScript value.
         if (failure instanceof TypeError && at < 8) {

@@ -61,7 +61,7 @@ export class FunctionTranslator {
 
   constructor(lowering: Lowering, index: FuncIdx) {
     this.#lowering = lowering;
-    const { info, build, suspensions } = lowering;
+    const { info, build, suspensions, yields } = lowering;
     this.#index = index;
     this.#func = info.module.funcs[index - info.importedFuncs] as Func;
     const { params, results } = build.signature(this.#func.type);
@@ -72,15 +72,22 @@ export class FunctionTranslator {
     // Re-entry jumps over assignments, so that a local without default would not count as initialised.
     for (const type of this.#localTypes.slice(params.length)) this.#locals.add(nullable(type));
     this.#operands = new Operands(this.#asm, this.#locals);
-    this.#points = findPoints(this.#func.body, (instr) => suspensions.unwinds(instr) !== null);
+    this.#points = findPoints(
+      this.#func.body,
+      (instr) => suspensions.unwinds(instr) !== null,
+      (at) => (at < 0 ? yields?.points.entry(index) : yields?.points.loop(index, at)) ?? false,
+    );
   }
 
   translate(): Code {
     const { body } = this.#func;
     const { count, at, root } = this.#points;
     if (count > 0) {
-      const isPoint = (index: number): boolean => at.get(index)?.kind === 'point';
-      for (const local of liveAtPoints(body, this.#localTypes.length, isPoint)) this.#saved.add(local);
+      const test = {
+        isPoint: (index: number): boolean => at.get(index)?.kind === 'point',
+        isPolled: (index: number): boolean => this.#points.polls.has(index),
+      };
+      for (const local of liveAtPoints(body, this.#localTypes.length, test)) this.#saved.add(local);
       this.#unwind = this.#asm.open('block');
     }
     const label = count > 0 ? this.#asm.open('block', this.#blockType([], this.#results)) : { level: -1 };
@@ -192,10 +199,32 @@ export class FunctionTranslator {
     }
     if (startsWithFirst) this.#inherited = targets;
     else if (targets.length > 0) dispatch(this.#asm, this.#point, targets);
+    const [first] = items;
+    if (first?.kind === 'point' && first.poll) this.#poll(first);
+  }
+
+  /** Emits a yield point: the poll, and a suspension to the host where it says so. */
+  #poll(point: Point): void {
+    const asm = this.#asm;
+    const { state, stubs, yields } = this.#lowering;
+    for (const local of this.#operands.localsBelow(this.#operands.height)) this.#saved.add(local);
+    const wrapper = this.#wrappers.get(point) as Wrapper;
+    if (yields?.poll === 'fuel') {
+      asm.globalGet(state.shared('fuel')).i32(1).do('i32.sub').globalSet(state.shared('fuel'));
+      asm.globalGet(state.shared('fuel')).i32(0).do('i32.lt_s');
+    } else asm.globalGet(state.shared('epoch'));
+    asm.open('if');
+    asm.call(stubs.runtime.yield);
+    this.#leaveIf(point, false);
+    asm.close();
+    if (wrapper.join !== null) asm.br(wrapper.join);
+    this.#reenter(point, wrapper);
+    if (wrapper.join !== null) asm.close();
   }
 
   #needsJoin(item: Item): boolean {
     if (item.kind === 'construct') return false;
+    if (item.poll) return item.catches;
     const instr = this.#func.body[item.index] as Instr;
     switch (instr.op) {
       case 'suspend':

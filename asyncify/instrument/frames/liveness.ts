@@ -20,15 +20,21 @@ interface Frame {
   readonly handlers: Bits | null;
 }
 
+/** Whether an instruction is a resume point, and whether the construct it opens (-1: the function) starts with one. */
+export interface PointTest {
+  isPoint(index: number): boolean;
+  isPolled(index: number): boolean;
+}
+
 /** The locals that are live at one resume point at least: those a frame has to save. */
-export function liveAtPoints(body: Expr, locals: number, isPoint: (index: number) => boolean): Set<number> {
+export function liveAtPoints(body: Expr, locals: number, points: PointTest): Set<number> {
   const words = (locals + 31) >>> 5;
   const all = (): Set<number> => new Set(Array.from({ length: locals }, (_, index) => index));
   if (words * body.length > BUDGET) return all();
   const openers = matchEnds(body);
   const loops = new Map<number, Bits>();
   for (let pass = 0; pass < MAX_PASSES; pass++) {
-    const walk = new Backward(body, words, openers, loops, isPoint);
+    const walk = new Backward(body, words, openers, loops, points);
     if (!walk.run()) return walk.result();
   }
   return all();
@@ -50,7 +56,7 @@ class Backward {
   readonly #words: number;
   readonly #openers: ReadonlyMap<number, number>;
   readonly #loops: Map<number, Bits>;
-  readonly #isPoint: (index: number) => boolean;
+  readonly #points: PointTest;
   readonly #saved: Bits;
   readonly #frames: Frame[] = [];
   #live: Bits;
@@ -61,13 +67,13 @@ class Backward {
     words: number,
     openers: ReadonlyMap<number, number>,
     loops: Map<number, Bits>,
-    isPoint: (index: number) => boolean,
+    points: PointTest,
   ) {
     this.#body = body;
     this.#words = words;
     this.#openers = openers;
     this.#loops = loops;
-    this.#isPoint = isPoint;
+    this.#points = points;
     this.#saved = new Uint32Array(words);
     this.#live = new Uint32Array(words);
     this.#frames.push({ label: this.#none(), end: this.#none(), elseStart: null, handlers: null });
@@ -76,6 +82,7 @@ class Backward {
   /** One pass from the end to the start; true where a loop's head has more live than the pass before assumed. */
   run(): boolean {
     for (let index = this.#body.length - 1; index >= 0; index--) this.#step(this.#body[index] as Instr, index);
+    if (this.#points.isPolled(-1)) this.#save();
     return this.#changed;
   }
 
@@ -125,7 +132,7 @@ class Backward {
   }
 
   #step(instr: Instr, index: number): void {
-    const point = this.#isPoint(index);
+    const point = this.#points.isPoint(index);
     switch (instr.op) {
       case 'end':
         this.#open(index);
@@ -143,6 +150,7 @@ class Backward {
       }
       case 'loop':
         this.#frames.pop();
+        if (this.#points.isPolled(index)) this.#save();
         this.#closeLoop(index);
         return;
       case 'block':
@@ -207,7 +215,10 @@ class Backward {
 
   #call(point: boolean): void {
     this.#add(this.#top().handlers);
-    if (!point) return;
+    if (point) this.#save();
+  }
+
+  #save(): void {
     for (let at = 0; at < this.#words; at++) this.#saved[at] = (this.#saved[at] ?? 0) | (this.#live[at] ?? 0);
   }
 

@@ -8,6 +8,7 @@ import { rewriteTypes } from '../../lower/rewrite.ts';
 import { T } from '../../lower/runtime-types.ts';
 import type { ModuleInfo } from '../../validate/index.ts';
 import type { Suspensions } from '../analysis.ts';
+import type { Poll, YieldPoints } from '../polls.ts';
 import { handlerList } from './runtime.ts';
 import type { RuntimeState } from './state.ts';
 import type { Stubs } from './stubs.ts';
@@ -28,7 +29,15 @@ export class Lowering {
   readonly stubs: Stubs;
   readonly suspensions: Suspensions;
 
-  constructor(stubs: Stubs, suspensions: Suspensions) {
+  /** Imported functions whose calls the host may suspend. */
+  readonly suspending: ReadonlySet<FuncIdx>;
+
+  /** Where and how functions poll; null: they do not. */
+  readonly yields: { readonly points: YieldPoints; readonly poll: Poll } | null;
+
+  constructor(stubs: Stubs, suspensions: Suspensions, host: Pick<Lowering, 'suspending' | 'yields'>) {
+    this.suspending = host.suspending;
+    this.yields = host.yields;
     this.stubs = stubs;
     this.state = stubs.state;
     this.build = stubs.state.build;
@@ -42,7 +51,9 @@ export class Lowering {
 
   /** What a call of a source function calls. */
   callee(func: FuncIdx): FuncIdx {
-    return func < this.info.importedFuncs ? this.stubs.hostCall(func, this.typeOf(func)) : func;
+    return func < this.info.importedFuncs
+      ? this.stubs.hostCall(func, this.typeOf(func), this.suspending.has(func))
+      : func;
   }
 
   /** What a reference to a source function refers to. */

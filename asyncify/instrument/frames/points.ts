@@ -6,8 +6,10 @@ export type Item = Point | Construct;
 
 export interface Point {
   readonly kind: 'point';
-  /** Index of the instruction in the body. */
+  /** Index of the instruction in the body; of a yield point that of its `loop`, -1 at the function's entry. */
   readonly index: number;
+  /** Whether it is a yield point, before the first instruction of its construct. */
+  readonly poll: boolean;
   /** Number of the resume point, from 1. */
   readonly id: number;
   /** Whether a `try_table` of this function encloses it. */
@@ -27,8 +29,9 @@ export interface Construct {
 
 export interface Points {
   readonly root: Construct;
-  /** The items by the index of their (opening) instruction. */
+  /** The items by the index of their (opening) instruction; yield points apart. */
   readonly at: ReadonlyMap<number, Item>;
+  readonly polls: ReadonlyMap<number, Point>;
   readonly count: number;
   /** Whether some point lies in a `try_table`. */
   readonly anyCatches: boolean;
@@ -66,8 +69,13 @@ export function range(item: Item): [number, number] {
 }
 
 /** Finds a function's resume points and the constructs around them; dead code has none. */
-export function findPoints(body: Expr, unwinds: (instr: Instr) => boolean): Points {
+export function findPoints(
+  body: Expr,
+  unwinds: (instr: Instr) => boolean,
+  isPolled: (index: number) => boolean,
+): Points {
   const at = new Map<number, Item>();
+  const polls = new Map<number, Point>();
   const root: Construct = {
     kind: 'construct',
     index: -1,
@@ -79,6 +87,14 @@ export function findPoints(body: Expr, unwinds: (instr: Instr) => boolean): Poin
   const stack: { construct: Construct; tries: number }[] = [{ construct: root, tries: 0 }];
   let count = 0;
   let anyCatches = false;
+  const poll = (construct: Construct, tries: number): void => {
+    if (!isPolled(construct.index)) return;
+    const point: Point = { kind: 'point', index: construct.index, poll: true, id: ++count, catches: tries > 0 };
+    anyCatches ||= point.catches;
+    construct.items.push(point);
+    polls.set(construct.index, point);
+  };
+  poll(root, 0);
   // Depth of constructs opened in dead code; -1: live.
   let dead = -1;
   body.forEach((instr, index) => {
@@ -100,7 +116,9 @@ export function findPoints(body: Expr, unwinds: (instr: Instr) => boolean): Poin
         elseFrom: Infinity,
         startsWithFirst: false,
       };
-      stack.push({ construct, tries: top.tries + (op === 'try_table' ? 1 : 0) });
+      const tries = top.tries + (op === 'try_table' ? 1 : 0);
+      stack.push({ construct, tries });
+      if (op === 'loop') poll(construct, tries);
     } else if (op === 'else') {
       top.construct.elseFrom = top.construct.items.length;
     } else if (op === 'end') {
@@ -113,7 +131,7 @@ export function findPoints(body: Expr, unwinds: (instr: Instr) => boolean): Poin
     } else if (LEAVES.has(op)) {
       dead = 0;
     } else if (unwinds(instr)) {
-      const point: Point = { kind: 'point', index, id: ++count, catches: top.tries > 0 };
+      const point: Point = { kind: 'point', index, poll: false, id: ++count, catches: top.tries > 0 };
       anyCatches ||= point.catches;
       top.construct.items.push(point);
       at.set(index, point);
@@ -124,5 +142,5 @@ export function findPoints(body: Expr, unwinds: (instr: Instr) => boolean): Poin
     construct.startsWithFirst =
       first?.kind === 'construct' && first.op !== 'if' && construct.op !== 'if' && first.index === construct.index + 1;
   }
-  return { root, at, count, anyCatches };
+  return { root, at, polls, count, anyCatches };
 }

@@ -48,9 +48,9 @@ export class Runtime {
 
   /**
    * Emits the search for the innermost handler of a tag, from the running stack outward, before anything is unwound:
-   * leaves its clause in `index` and its distance in `hops`, or traps.
+   * leaves its clause in `index` and its distance in `hops`; `orElse` must leave the function.
    */
-  #find(asm: Asm, locals: Locals, tag: LocalIdx, kind: 'suspend' | 'switch'): void {
+  #find(asm: Asm, locals: Locals, tag: LocalIdx, kind: 'suspend' | 'switch', orElse: () => void): void {
     const { state } = this;
     const stack = locals.add(STACK_REF);
     const handler = locals.add(HANDLERS);
@@ -68,7 +68,7 @@ export class Runtime {
     asm.get(handler).structGet(T.handler, HANDLER.next).set(handler).br(nextHandler).close().close();
     asm.get(hops).i32(1).do('i32.add').set(hops);
     asm.get(stack).structGet(T.stack, STACK.parent).set(stack).br(nextStack).close().close();
-    state.trap(asm, 'unhandled');
+    orElse();
     asm.close();
     asm.get(handler).structGet(T.handler, HANDLER.code).globalSet(state.shared('index'));
     asm.get(hops).globalSet(state.shared('hops'));
@@ -87,7 +87,23 @@ export class Runtime {
       const func = build.addFunc(build.funcType([refType(T.tag, false)], []), 'suspend');
       const locals = new Locals(1);
       const asm = new Asm();
-      this.#find(asm, locals, locals.param(0), 'suspend');
+      this.#find(asm, locals, locals.param(0), 'suspend', () => this.state.trap(asm, 'unhandled'));
+      this.#beginUnwinding(asm);
+      build.define(func, { locals: locals.declared, body: asm.out });
+      return func;
+    });
+  }
+
+  /** `[] -> []`: starts unwinding to the host that runs this guest; does nothing where a host frame is in between. */
+  get yield(): FuncIdx {
+    return this.#once('yield', () => {
+      const { build } = this.state;
+      const func = build.addFunc(build.funcType([], []), 'yield');
+      const locals = new Locals(0);
+      const tag = locals.add(refType(T.tag, true));
+      const asm = new Asm();
+      asm.globalGet(this.state.hostTag('yielded')).set(tag);
+      this.#find(asm, locals, tag, 'suspend', () => asm.do('return'));
       this.#beginUnwinding(asm);
       build.define(func, { locals: locals.declared, body: asm.out });
       return func;
@@ -104,7 +120,7 @@ export class Runtime {
       const asm = new Asm();
       const cont = locals.param(0);
       checkContinuation(state, asm, cont);
-      this.#find(asm, locals, locals.param(1), 'switch');
+      this.#find(asm, locals, locals.param(1), 'switch', () => state.trap(asm, 'unhandled'));
       asm.get(cont).structGet(T.cont, CONT.stack).globalSet(state.shared('other'));
       asm.get(cont).null(T.stack).structSet(T.cont, CONT.stack);
       this.#beginUnwinding(asm);

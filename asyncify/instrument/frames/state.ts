@@ -141,6 +141,18 @@ export class RuntimeState {
 
   // ---- tags
 
+  /** The tag with which a guest suspends to the host that runs it: at a yield point, or in a call of an import. */
+  hostTag(name: 'yielded' | 'blocked'): GlobalIdx {
+    const type = { type: refType(T.tag, false), mutable: false };
+    return this.#global(name, type, made('struct.new_default', { type: T.tag }));
+  }
+  #raise: FuncIdx | null = null;
+  /** `[externref] -> []`: the host throws the value. */
+  get raise(): FuncIdx {
+    this.#raise ??= this.build.importFunc('raise', this.build.funcType([refType('extern', true)], []));
+    return this.#raise;
+  }
+
   readonly #tags = new Map<number, GlobalIdx>();
   /** The global that holds the identity of a tag: Wasm cannot compare tags. */
   tag(index: number): GlobalIdx {

@@ -28,8 +28,14 @@ export function nullable(type: ValType): ValType {
   return isRef(type) ? refType(type.heap, true) : type;
 }
 
-function pushParams(asm: Asm, params: readonly ValType[]): void {
+/** Emits the first locals of a function: its parameters. */
+export function pushParams(asm: Asm, params: readonly ValType[]): void {
   for (let index = 0; index < params.length; index++) asm.get(index as LocalIdx);
+}
+
+interface Signature {
+  readonly params: readonly ValType[];
+  readonly results: readonly ValType[];
 }
 
 /** The small functions around instrumented ones, each made once. */
@@ -84,7 +90,7 @@ export class Stubs {
   }
 
   /** Emits a new stack with the frame on the operand stack. */
-  #newStack(asm: Asm): void {
+  newStack(asm: Asm): void {
     asm.null(T.stack).null(T.handler).null(T.stack).i32(1).structNew(T.stack);
   }
 
@@ -111,7 +117,7 @@ export class Stubs {
       const source = this.#contType(cont).func;
       asm.get(self).structGet(type, CONT.body).globalSet(this.#bodyGlobal(source));
       asm.globalGet(this.#startFrame(source));
-      this.#newStack(asm);
+      this.newStack(asm);
       asm.set(stack).close();
       asm.get(stack).do('ref.as_non_null').get(locals.param(1));
       if (state.exceptions) asm.null('exn');
@@ -146,7 +152,7 @@ export class Stubs {
         .op('ref.func', { func: build.declare(this.#startBound(source, frame)) })
         .i32(0);
       asm.get(self).structGet(type, CONT.body).structNew(frame);
-      this.#newStack(asm);
+      this.newStack(asm);
       asm.structSet(type, CONT.stack).close().get(self);
       build.define(func, { locals: [], body: asm.out });
       return func;
@@ -300,10 +306,14 @@ export class Stubs {
 
   /** What the host calls: the code behind it sees an empty stack chain, and nothing a trap left behind. */
   hostEntry(target: FuncIdx, source: TypeIdx, name: string): FuncIdx {
+    return this.guardedEntry(target, this.state.build.signature(source), `host entry ${name}`);
+  }
+
+  /** The same for a function that has no source type. */
+  guardedEntry(target: FuncIdx, signature: Signature, name: string): FuncIdx {
     return this.#once(`host entry ${target}`, () => {
       const { state } = this;
-      const signature = state.build.signature(source);
-      const func = state.build.addFunc(state.build.type(source), `host entry ${name}`);
+      const func = state.build.addFunc(state.build.funcTypeOf(target, signature), name);
       const locals = new Locals(signature.params.length);
       const asm = new Asm();
       const saved = this.#saveChain(asm, locals);
@@ -317,8 +327,11 @@ export class Stubs {
     });
   }
 
-  /** What calls an imported function: the host sees an empty stack chain and leaves this one as it was. */
-  hostCall(target: FuncIdx, source: TypeIdx): FuncIdx {
+  /**
+   * What calls an imported function: the host sees an empty stack chain and leaves this one as it was. Where the import is
+   * suspending it may set `pending`; the call then suspends to the host, which answers with its results later.
+   */
+  hostCall(target: FuncIdx, source: TypeIdx, suspending: boolean): FuncIdx {
     return this.#once(`host call ${target}`, () => {
       const { state } = this;
       const { build } = state;
@@ -328,15 +341,13 @@ export class Stubs {
       const asm = new Asm();
       const push = (): void => pushParams(asm, signature.params);
       if (state.linking === 'linked') {
-        const type = { type: 'i32', mutable: false } as const;
-        asm
-          .globalGet(build.importGlobal(hostFlag(target), type))
-          .do('i32.eqz')
-          .open('if');
+        const flag = build.importGlobal(hostFlag(target), { type: 'i32', mutable: false });
+        asm.globalGet(flag).do('i32.eqz').open('if');
         push();
         asm.op('return_call', { func: target }).close();
       }
       const saved = this.#saveChain(asm, locals);
+      if (suspending) asm.get(saved).globalSet(state.shared('calling'));
       asm.null(T.stack).globalSet(state.shared('current'));
       this.#guarded(asm, saved, signature.results, () => {
         push();
@@ -344,6 +355,12 @@ export class Stubs {
       });
       this.reset(asm);
       asm.get(saved).globalSet(state.shared('current'));
+      if (suspending) {
+        asm.globalGet(state.shared('pending')).open('if');
+        asm.i32(0).globalSet(state.shared('pending'));
+        // The results on the stack are only dummies from here on: the caller's frame will find the answer in the slots.
+        asm.globalGet(state.hostTag('blocked')).call(this.runtime.suspend).close();
+      }
       build.define(func, { locals: locals.declared, body: asm.out });
       return func;
     });
