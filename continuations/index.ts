@@ -1,2 +1,2 @@
 export { ExhaustionError, SuspensionError, TrapError } from './errors.ts';
-export { type Exports, type Imports, Store, type StoreOptions } from './store.ts';
+export { type Exports, type Imports, type Linked, Store, type StoreOptions } from './store.ts';

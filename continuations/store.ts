@@ -11,6 +11,14 @@ export interface StoreOptions {
 export type Imports = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 export type Exports = Readonly<Record<string, unknown>>;
 
+/** An instance of a store. */
+export interface Linked {
+  /** The program's own exports. */
+  readonly exports: Exports;
+  /** The engine's instance: its exports include what the runtime added. */
+  readonly instance: WebAssembly.Instance;
+}
+
 const DEFAULT_FRAME_LIMIT = 4 * 1024 * 1024;
 type Callable = (...args: never[]) => unknown;
 
@@ -41,8 +49,9 @@ export class Store {
    * link directly, so that suspensions pass between them
    * @throws what WebAssembly.Instance throws: LinkError, TypeError, and what the start function throws
    */
-  instantiate(module: WebAssembly.Module, imports: Imports = {}): { readonly exports: Exports } {
-    return { exports: this.adopt(new WebAssembly.Instance(module, this.imports(module, imports))) };
+  instantiate(module: WebAssembly.Module, imports: Imports = {}): Linked {
+    const instance = new WebAssembly.Instance(module, this.imports(module, imports));
+    return { instance, exports: this.adopt(instance) };
   }
 
   /** The import object to instantiate a module with: the program's own imports and what the runtime adds. */

@@ -77,6 +77,15 @@ export const UNWINDING = {
   kept: 3,
 } as const;
 
+/** Set in `hops`, so that a plain suspension to the nearest `resume` is 0. */
+export const HOPS = {
+  /** It is a `switch`: `other` goes on. */
+  switched: 1 << 30,
+  /** A driver has passed it on: `leaf` is the stack that suspended. */
+  forwarded: 1 << 31,
+  distance: (1 << 30) - 1,
+} as const;
+
 /** The runtime's globals that every linked module shares, with their types. */
 export const SHARED_GLOBALS = {
   /** Not 0 while native activations are being turned into frames; see UNWINDING. */
@@ -85,7 +94,7 @@ export const SHARED_GLOBALS = {
   current: refType(T.stack, true),
   /** The frame saved last on the running stack, where that is not its innermost. */
   tail: refType(T.frame, true),
-  /** How many stacks outward of the one that is unwinding the handler's is. */
+  /** How many stacks outward of the one that is unwinding the handler's is; with bits of HOPS. */
   hops: 'i32',
   /** The clause that handles the suspension. */
   index: 'i32',

@@ -2,8 +2,8 @@ import type { LocalIdx, TypeIdx, ValType } from '../../asyncify/binary/types.ts'
 import { sameType } from '../../asyncify/binary/types.ts';
 import { contRef, fromLocal, keep, type Resumption, resumeIn, switching } from './conts.ts';
 import type { Gen } from './gen.ts';
-import { atThrow, count, suspending } from './stats.ts';
 import { statements } from './statements.ts';
+import { atThrow, count, suspending } from './stats.ts';
 import { contOf, nonNull, nullable } from './types.ts';
 import { expr, exprs } from './values.ts';
 import { FUNC_TABLE, type Ring, type Tag } from './world.ts';
@@ -67,10 +67,12 @@ function parameters(g: Gen, type: TypeIdx): void {
 
 /** A function type with these results: often one that there is a function of. */
 function calleeType(g: Gen, types: readonly ValType[]): TypeIdx {
-  const known = g.world.plans.slice(3).filter(
-    ({ type }) =>
-      same(g.types.signature(type).results, types) && !g.types.signature(type).params.some((p) => g.world.isRing(p)),
-  );
+  const known = g.world.plans
+    .slice(3)
+    .filter(
+      ({ type }) =>
+        same(g.types.signature(type).results, types) && !g.types.signature(type).params.some((p) => g.world.isRing(p)),
+    );
   if (known.length > 0 && (g.world.full || g.rng.chance(0.6))) return g.rng.pick(known).type;
   return g.types.func(g.world.someTypes(g.rng.int(3)), types);
 }
@@ -126,19 +128,23 @@ function contType(g: Gen, results: readonly ValType[]): TypeIdx {
 }
 
 /** A `resume` of any kind that leaves values of the types, in whatever way it ends. */
-export function resumed(g: Gen, types: readonly ValType[], from?: { local: LocalIdx; cont: TypeIdx }): void {
+export function resumed(
+  g: Gen,
+  types: readonly ValType[],
+  from?: TypeIdx | { readonly local: LocalIdx; readonly cont: TypeIdx },
+): void {
   const { rng, world } = g;
   const results = rng.chance(0.35) ? types : world.mainResults;
-  const cont = from?.cont ?? contType(g, results);
+  const cont = typeof from === 'object' ? from.cont : (from ?? contType(g, results));
   const given = g.types.signature(cont).results;
-  const how = howToResume(g);
+  const how = howToResume(g, typeof from === 'object' ? 0.15 : 0.03);
   resumeIn(g, types, {
     cont,
     how,
     tags: someTags(g),
     operands: () => {
       operands(g, cont, how);
-      if (from === undefined) contRef(g, cont);
+      if (typeof from !== 'object') contRef(g, cont);
       else fromLocal(g, from.local, from.cont);
     },
     handle: (_tag, local, type) => {
@@ -154,10 +160,10 @@ export function resumed(g: Gen, types: readonly ValType[], from?: { local: Local
   });
 }
 
-function howToResume(g: Gen): Resumption {
+function howToResume(g: Gen, throwing: number): Resumption {
   const { rng, world } = g;
-  if (rng.chance(0.12)) return { op: 'resume_throw', tag: rng.pick(world.throwTags) };
-  if (world.options.throwRef && rng.chance(0.12)) return { op: 'resume_throw_ref' };
+  if (rng.chance(throwing)) return { op: 'resume_throw', tag: rng.pick(world.throwTags) };
+  if (world.options.throwRef && rng.chance(throwing)) return { op: 'resume_throw_ref' };
   return { op: 'resume' };
 }
 
@@ -250,4 +256,3 @@ export function thrown(g: Gen): void {
   atThrow(g);
   asm.op('throw', { tag: tag.index });
 }
-

@@ -25,7 +25,7 @@ const jobs = JSON.parse(readFileSync(file, 'utf8')) as Job[];
 for (const { id, wasm, calls } of jobs.slice(Number(first))) {
   write({ id, state: 'started' });
   try {
-    const module = new WebAssembly.Module(Uint8Array.fromBase64(wasm));
+    const module = new WebAssembly.Module(Uint8Array.from(atob(wasm), (char) => char.charCodeAt(0)));
     const trace = observe(calls, (imports) => new WebAssembly.Instance(module, imports).exports);
     write({ id, state: 'ended', trace });
   } catch (error) {

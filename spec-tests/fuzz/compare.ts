@@ -35,7 +35,8 @@ export function differ(names: string, a: Trace, b: Trace): Difference | null {
 
 function differRun(a: Run, b: Run): Difference | null {
   const at = a.log.findIndex((value, index) => value !== b.log[index]);
-  if (at >= 0) return { kind: 'log', detail: `entry ${at}: ${a.log[at]} and ${b.log[at]}; ${a.outcome} and ${b.outcome}` };
+  if (at >= 0)
+    return { kind: 'log', detail: `entry ${at}: ${a.log[at]} and ${b.log[at]}; ${a.outcome} and ${b.outcome}` };
   if (a.log.length !== b.log.length) {
     return { kind: 'log', detail: `${a.log.length} and ${b.log.length} entries; ${a.outcome} and ${b.outcome}` };
   }
@@ -49,9 +50,7 @@ function differRun(a: Run, b: Run): Difference | null {
 export function comparable(native: Trace, ours: Trace): { native: Trace; ours: Trace } {
   const end = ours.runs.findIndex(
     ({ outcome }, at) =>
-      outcome === 'exhaustion' ||
-      native.runs[at]?.outcome === 'exhaustion' ||
-      outcome === 'suspension',
+      outcome === 'exhaustion' || native.runs[at]?.outcome === 'exhaustion' || outcome === 'suspension',
   );
   if (end < 0) return { native, ours };
   const runs = ours.runs.slice(0, end);
@@ -77,17 +76,26 @@ function attempt(program: Pick<Program, 'module' | 'calls'>, linking: Linking): 
   }
 }
 
+export interface Checked {
+  readonly difference: Difference | null;
+  /** What the program did, where it could be run. */
+  readonly trace: Trace | null;
+}
+
 /** Runs a program in both linkings and compares with each other and with the native trace, where there is one. */
-export function check(program: Pick<Program, 'module' | 'calls'>, native: Native | null): Difference | null {
+export function check(program: Pick<Program, 'module' | 'calls'>, native: Native | null): Checked {
   const closed = attempt(program, 'closed');
-  if ('kind' in closed) return closed;
+  if ('kind' in closed) return { difference: closed, trace: null };
   const linked = attempt(program, 'linked');
-  if ('kind' in linked) return linked;
-  const internal = differ('closed/linked', closed, linked);
-  if (internal !== null) return internal;
+  if ('kind' in linked) return { difference: linked, trace: closed };
+  const difference = differ('closed/linked', closed, linked) ?? differFromNative(native, closed);
+  return { difference, trace: closed };
+}
+
+function differFromNative(native: Native | null, ours: Trace): Difference | null {
   switch (native?.kind) {
     case 'trace': {
-      const both = comparable(native.trace, closed);
+      const both = comparable(native.trace, ours);
       return differ('native/frames', both.native, both.ours);
     }
     case 'rejected':

@@ -111,7 +111,10 @@ function fromTable(g: Gen, cont: TypeIdx): void {
   }
   const index = g.hidden('i32');
   address(g);
-  asm.i32(CONT_SLOTS - 1).do('i32.and').set(index);
+  asm
+    .i32(CONT_SLOTS - 1)
+    .do('i32.and')
+    .set(index);
   taken(
     g,
     cont,
@@ -167,7 +170,8 @@ export function resumeIn(g: Gen, results: readonly ValType[], site: ResumeSite):
           label: asm.depthOf(labels[n] as Label),
         }));
         for (const { tag } of g.world.rings) {
-          if (sameTypes(tag.results, given) && (g.budget <= 0 || rng.chance(0.9))) handlers.push({ kind: 'switch', tag: tag.index });
+          if (sameTypes(tag.results, given) && (g.budget <= 0 || rng.chance(0.9)))
+            handlers.push({ kind: 'switch', tag: tag.index });
         }
         enclosing(g, given, handlers);
         site.operands();

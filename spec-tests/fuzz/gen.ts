@@ -16,6 +16,9 @@ export interface Target {
   readonly types: readonly ValType[];
 }
 
+/** Instructions of a module after which only the simplest are added. */
+const MAX_SIZE = 2500;
+
 /** The state of one function body that is being made. */
 export class Gen {
   readonly world: World;
@@ -117,7 +120,7 @@ export class Gen {
   /** Whether there is something left to make of parts; counts one. */
   spend(): boolean {
     this.budget--;
-    return this.budget > 0 && this.depth < 9;
+    return this.budget > 0 && this.depth < 9 && this.world.size + this.asm.out.length < MAX_SIZE;
   }
 
   /** Stores what is on the stack in new locals, the last first. */
@@ -162,7 +165,7 @@ export class Gen {
         asm.op('v128.const', { v128: Uint8Array.from(rng.list(16, () => rng.int(256))) });
         break;
       default:
-        return type satisfies never;
+        throw new RangeError(type satisfies never);
     }
   }
 

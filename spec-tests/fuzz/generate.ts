@@ -4,10 +4,11 @@ import type { FuncIdx, TypeIdx, ValType } from '../../asyncify/binary/types.ts';
 import { isRef, refType } from '../../asyncify/binary/types.ts';
 import { Asm, made } from '../../asyncify/lower/asm.ts';
 import { zero } from '../../asyncify/lower/dummies.ts';
-import { scheduled, thrown } from './calls.ts';
+import { scheduled } from './calls.ts';
+import { tryOf } from './control.ts';
 import { Gen } from './gen.ts';
 import { Rng } from './rng.ts';
-import { statements } from './statements.ts';
+import { construct, leaving, nested, statements, yielding } from './statements.ts';
 import type { Call } from './trace.ts';
 import { exprs, log } from './values.ts';
 import { CONT_SLOTS, type GenerateOptions, type Plan, STATS, World } from './world.ts';
@@ -19,7 +20,7 @@ export interface Program {
   readonly calls: readonly Call[];
 }
 
-const FUEL = 120;
+const FUEL = 160;
 const RUNS = 3;
 
 /** A well-typed module that always ends, the same for the same seed and options. */
@@ -60,9 +61,7 @@ export function generate(seed: number, options: GenerateOptions): Program {
       }),
       memories: [{ type: { address: 'i32', min: 1n, max: null, shared: false }, at: -1 }],
       tags: world.tags.map(({ params, results }) => ({ type: world.types.func(params, results), at: -1 })),
-      globals: world.globals.map(
-        (type): Global => ({ type: { type, mutable: true }, init: [zeroOf(type)], at: -1 }),
-      ),
+      globals: world.globals.map((type): Global => ({ type: { type, mutable: true }, init: [zeroOf(type)], at: -1 })),
       exports,
       start: null,
       startAt: -1,
@@ -111,7 +110,6 @@ function entry(world: World, plan: Plan): Func {
   asm.i32(FUEL).globalSet(world.fuel);
   if (world.options.stats) {
     asm.i32(0).globalSet(world.stats.get('depth') as never);
-    asm.i32(1_000_000).globalSet(world.stats.get('minimum') as never);
   }
   statements(g, 1);
   scheduled(g, world.mainResults, world.controlTags);
@@ -129,13 +127,19 @@ function body(world: World, plan: Plan): Func {
     g.leaf(type);
     g.asm.set(g.local(type));
   }
-  statements(g, 1 + rng.int(4));
-  if (rng.chance(0.05)) thrown(g);
+  statements(g, rng.int(2));
+  if (rng.chance(0.3)) construct(g, tryOf);
+  if (rng.chance(0.8)) yielding(g);
+  if (rng.chance(0.85)) nested(g);
+  if (rng.chance(0.5)) yielding(g);
+  statements(g, 1 + rng.int(3));
+  if (rng.chance(0.15)) leaving(g);
   exprs(g, g.results);
   return finished(g, plan);
 }
 
 function finished(g: Gen, plan: Plan): Func {
+  g.world.size += g.asm.out.length;
   return { type: plan.type, locals: g.locals, body: g.asm.out, at: -1, endAt: -1 };
 }
 
@@ -146,7 +150,10 @@ function checksum(type: TypeIdx): Func {
   const sum = 1 as never;
   const loop = asm.open('loop');
   asm.get(sum).op('i64.const', { i64: 31n }).do('i64.mul').get(at);
-  asm.op('i64.load', { memarg: { align: 0, memory: 0 as never, offset: 0n } }).do('i64.add').set(sum);
+  asm
+    .op('i64.load', { memarg: { align: 0, memory: 0 as never, offset: 0n } })
+    .do('i64.add')
+    .set(sum);
   asm.get(at).i32(8).do('i32.add').tee(at).i32(272).do('i32.lt_u').brIf(loop).close();
   asm.get(sum);
   return { type, locals: ['i32', 'i64'], body: asm.out, at: -1, endAt: -1 };

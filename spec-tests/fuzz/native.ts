@@ -43,7 +43,16 @@ export function denoEngine(deno: string): Engine {
   return {
     name: 'deno',
     complete: true,
-    command: [deno, 'run', '--no-check', '--no-lock', '--allow-read', '--allow-env', `--v8-flags=${FLAGS.join(',')}`, CHILD],
+    command: [
+      deno,
+      'run',
+      '--no-check',
+      '--no-lock',
+      '--allow-read',
+      '--allow-env',
+      `--v8-flags=${FLAGS.join(',')}`,
+      CHILD,
+    ],
   };
 }
 

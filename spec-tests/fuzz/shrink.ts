@@ -2,8 +2,8 @@ import type { Module } from '../../asyncify/binary/module.ts';
 import type { Instr, OpName } from '../../asyncify/binary/opcodes.ts';
 import type { LabelIdx, ValType } from '../../asyncify/binary/types.ts';
 import { type ModuleInfo, validate } from '../../asyncify/index.ts';
-import { zero } from '../../asyncify/lower/dummies.ts';
 import { made } from '../../asyncify/lower/asm.ts';
+import { zero } from '../../asyncify/lower/dummies.ts';
 import { type Operand, walkFunction } from '../../asyncify/validate/index.ts';
 import type { Program } from './generate.ts';
 
@@ -39,7 +39,8 @@ export function size({ module, calls }: Candidate): number {
     (sum, { body }) =>
       sum +
       body.reduce(
-        (n, instr) => n + ('handlers' in instr ? instr.handlers.length : 0) + ('catches' in instr ? instr.catches.length : 0),
+        (n, instr) =>
+          n + ('handlers' in instr ? instr.handlers.length : 0) + ('catches' in instr ? instr.catches.length : 0),
         0,
       ),
     0,
@@ -184,7 +185,16 @@ function* constants(program: Candidate): Iterable<Candidate> {
 
 /** Worth more instructions to be rid of; they never come back. */
 const DEAR: ReadonlySet<OpName> = new Set<OpName>([
-  ...(['call', 'call_ref', 'call_indirect', 'suspend', 'switch', 'resume', 'resume_throw', 'resume_throw_ref'] as const),
+  ...([
+    'call',
+    'call_ref',
+    'call_indirect',
+    'suspend',
+    'switch',
+    'resume',
+    'resume_throw',
+    'resume_throw_ref',
+  ] as const),
   ...(['cont.bind', 'br_if', 'br_table', 'br_on_null', 'br_on_non_null', 'br_on_cast', 'local.set'] as const),
   ...(['global.set', 'table.set', 'i32.store', 'i64.store', 'local.tee', 'select', 'select t'] as const),
 ]);
@@ -266,7 +276,10 @@ function lifted(code: readonly Instr[]): Instr[] | null {
     else if ('labels' in instr) result = { ...instr, labels: instr.labels.map((label) => lower(label)) } as Instr;
     else if ('cast' in instr) result = { ...instr, cast: { ...instr.cast, label: lower(instr.cast.label) } } as Instr;
     else if ('catches' in instr) {
-      result = { ...instr, catches: instr.catches.map((clause) => ({ ...clause, label: lower(clause.label) })) } as Instr;
+      result = {
+        ...instr,
+        catches: instr.catches.map((clause) => ({ ...clause, label: lower(clause.label) })),
+      } as Instr;
     } else if ('handlers' in instr) {
       const handlers = instr.handlers.map((clause) =>
         clause.kind === 'label' ? { ...clause, label: lower(clause.label) } : clause,

@@ -1,7 +1,7 @@
 import type { ValType } from '../../asyncify/binary/types.ts';
-import { called, callable, suspended, thrown } from './calls.ts';
-import { keep, switching } from './conts.ts';
+import { callable, called, resumed, suspended, thrown } from './calls.ts';
 import { blockOf, conditional, consume, tryOf } from './control.ts';
+import { keep, switching } from './conts.ts';
 import type { Gen } from './gen.ts';
 import { contOf, nonNull, nullable } from './types.ts';
 import { address, expr, exprs, log } from './values.ts';
@@ -21,7 +21,8 @@ function statement(g: Gen): void {
     [2, () => construct(g, blockOf)],
     [2, () => construct(g, conditional)],
     [2, () => construct(g, tryOf)],
-    [4, () => construct(g, callable)],
+    [3, () => construct(g, callable)],
+    [3, () => nested(g)],
     [6, () => yielding(g)],
     [3, () => branch(g)],
     [2, () => g.scoped(() => onNull(g))],
@@ -100,18 +101,29 @@ function placed(g: Gen): void {
 }
 
 /** A construct that leaves values, which are consumed. */
-function construct(g: Gen, make: (g: Gen, types: readonly ValType[]) => void): void {
-  const types = g.world.someTypes(g.rng.weighted([
-    [3, 0],
-    [3, 1],
-    [1, 2],
-  ]));
+export function construct(g: Gen, make: (g: Gen, types: readonly ValType[]) => void): void {
+  const types = g.world.someTypes(
+    g.rng.weighted([
+      [3, 0],
+      [3, 1],
+      [1, 2],
+    ]),
+  );
   g.scoped(() => make(g, types));
   consume(g, types);
 }
 
+/** A `resume`, often of something that switches. */
+export function nested(g: Gen): void {
+  const { rng, world } = g;
+  const types = rng.chance(0.6) ? world.mainResults : [];
+  const ring = world.rings.length > 0 && rng.chance(0.65) ? rng.pick(world.rings).cont : undefined;
+  g.scoped(() => resumed(g, types, ring));
+  consume(g, types);
+}
+
 /** `suspend` or `switch`, with something on the stack meanwhile. */
-function yielding(g: Gen): void {
+export function yielding(g: Gen): void {
   const { rng, world, plan, types } = g;
   const below = world.someTypes(rng.int(2));
   exprs(g, below);
@@ -123,6 +135,7 @@ function yielding(g: Gen): void {
     suspended(g, tag);
     consume(g, tag.results);
   }
+  if (rng.chance(0.15)) leaving(g);
   consume(g, below);
 }
 
@@ -180,7 +193,7 @@ function onNull(g: Gen): void {
 }
 
 /** Something that ends the function or leaves blocks, under a condition. */
-function leaving(g: Gen): void {
+export function leaving(g: Gen): void {
   const { rng, asm } = g;
   expr(g, 'i32');
   asm.i32(rng.pick([1, 3, 3])).do('i32.and');
@@ -214,4 +227,3 @@ function keepException(g: Gen): void {
   g.exception();
   g.asm.set(g.local(nonNull('exn')));
 }
-

@@ -6,8 +6,9 @@ import type { STAT_STATE, Stat } from './world.ts';
 // receives it writes down how many stacks it captured, from which the suspended side, once resumed, knows how deep it is
 // now. The depth of a stack that was captured by a stack further out is not corrected, so the counts are estimates.
 
+/** Where the numbers of captured stacks stand in memory, and for each depth when it was last captured. */
 const CAPTURED = 4096;
-const FAR = 1_000_000;
+const MOVED = 16384;
 
 function global(g: Gen, name: Stat | (typeof STAT_STATE)[number]): GlobalIdx {
   const found = g.world.stats.get(name);
@@ -60,16 +61,17 @@ export function suspending(g: Gen, stat: 'suspends' | 'switches', emit: () => vo
 /** What a `resume` remembers for its handlers. */
 export interface Prompt {
   readonly depth: LocalIdx;
-  readonly minimum: LocalIdx;
+  /** When it was made. */
+  readonly since: LocalIdx;
 }
 
 /** Before a `resume`, its operands on the stack. */
 export function beforeResume(g: Gen): Prompt | null {
   if (!g.world.options.stats) return null;
-  const prompt = { depth: g.hidden('i32'), minimum: g.hidden('i32') };
+  const prompt = { depth: g.hidden('i32'), since: g.hidden('i32') };
   const depth = global(g, 'depth');
   g.asm.globalGet(depth).tee(prompt.depth).i32(1).do('i32.add').globalSet(depth);
-  g.asm.globalGet(global(g, 'minimum')).set(prompt.minimum).i32(FAR).globalSet(global(g, 'minimum'));
+  g.asm.globalGet(global(g, 'time')).set(prompt.since);
   return prompt;
 }
 
@@ -82,7 +84,12 @@ export function afterResume(g: Gen, prompt: Prompt | null): void {
 export function atHandler(g: Gen, prompt: Prompt | null): void {
   if (prompt === null) return;
   const { asm } = g;
-  const minimum = global(g, 'minimum');
+  const time = global(g, 'time');
+  const at = g.hidden('i32');
+  const moved = { align: 2, memory: 0 as never, offset: BigInt(MOVED) };
+  const place = (local: LocalIdx): void => {
+    asm.get(local).i32(1023).do('i32.and').i32(2).do('i32.shl');
+  };
   const captured = g.hidden('i32');
   count(g, 'handled');
   asm.globalGet(global(g, 'suspendDepth')).get(prompt.depth).do('i32.sub').set(captured);
@@ -92,15 +99,18 @@ export function atHandler(g: Gen, prompt: Prompt | null): void {
   countIf(g, 'forwarded1');
   asm.get(captured).i32(2).do('i32.gt_s');
   countIf(g, 'forwarded2');
-  asm.globalGet(minimum).get(prompt.depth).do('i32.lt_s');
+  place(prompt.depth);
+  asm.op('i32.load', { memarg: moved }).get(prompt.since).do('i32.gt_s');
   countIf(g, 'heapHandled');
-  const least = (from: LocalIdx): void => {
-    asm.get(from).globalGet(minimum).get(from).globalGet(minimum).do('i32.lt_s').do('select').globalSet(minimum);
-  };
-  least(prompt.minimum);
-  asm.get(captured).i32(1).do('i32.gt_s').open('if');
-  least(prompt.depth);
-  asm.close();
+  asm.globalGet(time).i32(1).do('i32.add').globalSet(time);
+  asm.globalGet(global(g, 'suspendDepth')).set(at);
+  const done = asm.open('block');
+  const next = asm.open('loop');
+  asm.get(at).get(prompt.depth).do('i32.le_s').brIf(done);
+  place(at);
+  asm.globalGet(time).op('i32.store', { memarg: moved });
+  asm.get(at).i32(1).do('i32.sub').set(at).br(next);
+  asm.close().close();
   asm.get(prompt.depth).globalSet(global(g, 'depth'));
 }
 

@@ -1,13 +1,5 @@
 import { describeType } from '../../asyncify/binary/index.ts';
-import type {
-  CompType,
-  FuncType,
-  HeapType,
-  RecGroup,
-  SubType,
-  TypeIdx,
-  ValType,
-} from '../../asyncify/binary/types.ts';
+import type { CompType, FuncType, HeapType, RecGroup, SubType, TypeIdx, ValType } from '../../asyncify/binary/types.ts';
 import { isRef, refType, sameType } from '../../asyncify/binary/types.ts';
 
 /** The types of a module that is being made: named on demand, one index for each shape. */

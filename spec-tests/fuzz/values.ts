@@ -1,9 +1,9 @@
 import type { OpName } from '../../asyncify/binary/opcodes.ts';
-import type { RefType, ValType } from '../../asyncify/binary/types.ts';
+import type { NumType, RefType, ValType } from '../../asyncify/binary/types.ts';
 import { isRef } from '../../asyncify/binary/types.ts';
 import { callable, multi } from './calls.ts';
-import { contRef } from './conts.ts';
 import { blockOf, conditional, tryOf } from './control.ts';
+import { contRef } from './conts.ts';
 import type { Gen } from './gen.ts';
 import { contOf, nonNull, nullable } from './types.ts';
 import { LOG, LOG64 } from './world.ts';
@@ -227,25 +227,7 @@ function branching(g: Gen, type: ValType): void {
 export function log(g: Gen, type: ValType): void {
   const { asm, world } = g;
   if (!isRef(type)) {
-    switch (type) {
-      case 'i32':
-        asm.call(LOG);
-        return;
-      case 'i64':
-        asm.call(LOG64);
-        return;
-      case 'f32':
-        asm.do('i64.trunc_sat_f32_s').call(LOG64);
-        return;
-      case 'f64':
-        asm.do('i64.trunc_sat_f64_s').call(LOG64);
-        return;
-      case 'v128':
-        asm.op('i64x2.extract_lane', { lane: g.rng.int(2) }).call(LOG64);
-        return;
-      default:
-        return type satisfies never;
-    }
+    logNumber(g, type);
     return;
   }
   if (type.heap === world.struct && !type.nullable) asm.structGet(world.struct, 0);
@@ -254,4 +236,27 @@ export function log(g: Gen, type: ValType): void {
   else if (type.heap === 'any') asm.op('ref.test', { heap: g.rng.pick(['i31' as const, world.struct]) });
   else asm.do('ref.is_null');
   asm.call(LOG);
+}
+
+function logNumber(g: Gen, type: NumType): void {
+  const { asm } = g;
+  switch (type) {
+    case 'i32':
+      asm.call(LOG);
+      break;
+    case 'i64':
+      asm.call(LOG64);
+      break;
+    case 'f32':
+      asm.do('i64.trunc_sat_f32_s').call(LOG64);
+      break;
+    case 'f64':
+      asm.do('i64.trunc_sat_f64_s').call(LOG64);
+      break;
+    case 'v128':
+      asm.op('i64x2.extract_lane', { lane: g.rng.int(2) }).call(LOG64);
+      break;
+    default:
+      throw new RangeError(type satisfies never);
+  }
 }

@@ -23,7 +23,7 @@ function failingMode(classify: (failure: Failure) => Failure): Mode {
   return {
     name: 'test',
     createStore() {
-      const store = nativeMode.createStore();
+      const store = nativeMode.createStore({ links: false });
       return { ...store, classify: (error, phase) => classify(store.classify(error, phase)) };
     },
   };

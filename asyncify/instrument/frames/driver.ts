@@ -2,7 +2,7 @@ import type { LocalIdx } from '../../binary/types.ts';
 import { refType } from '../../binary/types.ts';
 import { Asm, type Label, Locals, valueBlock } from '../../lower/asm.ts';
 import type { Code } from '../../lower/build.ts';
-import { UNWINDING } from '../../lower/interface.ts';
+import { HOPS, UNWINDING } from '../../lower/interface.ts';
 import { FRAME, STACK, T } from '../../lower/runtime-types.ts';
 import { lastSaved } from './runtime.ts';
 import type { RuntimeState } from './state.ts';
@@ -48,7 +48,10 @@ export class Driver {
     asm.globalGet(this.#state.shared('current')).set(this.#caller);
     this.#outermost(this.#running, this.#root);
     asm.get(this.#root).get(this.#caller).structSet(T.stack, STACK.parent);
-    asm.get(this.#root).get(this.#locals.param(1)).structSet(T.stack, STACK.handlers);
+    const table = this.#locals.param(1);
+    // A stack resumed again from the same place has its list already, and a reference stored costs more than a test.
+    asm.get(this.#root).structGet(T.stack, STACK.handlers).get(table).do('ref.eq', 'i32.eqz').open('if');
+    asm.get(this.#root).get(table).structSet(T.stack, STACK.handlers).close();
     const step = asm.open('loop');
     if (this.#state.exceptions) this.#guardedStep(step);
     else this.#step(step, null);
@@ -110,6 +113,7 @@ export class Driver {
     this.#returned(step);
     asm.close();
     this.#settleFrames();
+    this.#captureRoot();
     this.#findTarget();
     this.#capture(step);
   }
@@ -138,11 +142,28 @@ export class Driver {
     lastSaved(state, asm, this.#running, this.#next);
     asm.get(this.#next).get(this.#frame).structGet(T.frame, FRAME.next).structSet(T.frame, FRAME.next);
     this.#shallower();
-    asm.close();
-    asm.null(T.frame).globalSet(state.shared('tail'));
     asm.get(this.#running).structGet(T.stack, STACK.depth).globalGet(state.frameLimit).do('i32.gt_u').open('if');
     state.trap(asm, 'exhausted');
-    asm.close();
+    asm.close().close();
+  }
+
+  /** The way most suspensions take: out of a single stack, to the `resume` that runs it. */
+  #captureRoot(): void {
+    const asm = this.#asm;
+    const state = this.#state;
+    asm
+      .globalGet(state.shared('hops'))
+      .do('i32.eqz')
+      .get(this.#running)
+      .get(this.#root)
+      .do('ref.eq', 'i32.and')
+      .open('if');
+    asm.i32(UNWINDING.no).globalSet(state.shared('unwinding'));
+    asm.get(this.#root).null(T.stack).structSet(T.stack, STACK.parent);
+    // It may have been the leaf of a longer chain before.
+    asm.get(this.#root).null(T.stack).structSet(T.stack, STACK.outer);
+    this.#restoreCurrent();
+    asm.globalGet(state.shared('index')).i32(1).do('i32.add').get(this.#root).do('return').close();
   }
 
   /** `stack` = the stack whose `resume` handles the suspension; where it lies outward of the root, the caller unwinds too. */
@@ -153,11 +174,12 @@ export class Driver {
     asm.get(this.#running).set(this.#stack);
     const ours = asm.open('block');
     const search = asm.open('loop');
-    asm.globalGet(hops).do('i32.eqz').brIf(ours);
+    asm.globalGet(hops).i32(HOPS.distance).do('i32.and', 'i32.eqz').brIf(ours);
     asm.globalGet(hops).i32(1).do('i32.sub').globalSet(hops);
     asm.get(this.#stack).get(this.#root).do('ref.eq').open('if');
-    asm.globalGet(state.shared('leaf')).do('ref.is_null').open('if');
-    asm.get(this.#running).globalSet(state.shared('leaf')).close();
+    asm.globalGet(hops).i32(0).do('i32.ge_s').open('if');
+    asm.get(this.#running).globalSet(state.shared('leaf'));
+    asm.globalGet(hops).i32(HOPS.forwarded).do('i32.or').globalSet(hops).close();
     this.#restoreCurrent();
     asm.i32(UNWINDING.begun).globalSet(state.shared('unwinding'));
     if (state.linking === 'linked') asm.i32(1).globalSet(state.unwinding);
@@ -171,20 +193,19 @@ export class Driver {
     const state = this.#state;
     const target = this.#stack;
     const parent = this.#locals.add(STACK_REF);
-    asm.i32(0).globalSet(state.shared('unwinding'));
-    asm.globalGet(state.shared('leaf')).set(this.#leaf);
-    asm.get(this.#leaf).do('ref.is_null').open('if');
-    asm.get(this.#running).set(this.#leaf).else().null(T.stack).globalSet(state.shared('leaf')).close();
+    const hops = state.shared('hops');
+    asm.i32(UNWINDING.no).globalSet(state.shared('unwinding'));
+    asm.globalGet(hops).i32(0).do('i32.lt_s').open('if');
+    asm.globalGet(state.shared('leaf')).set(this.#leaf).null(T.stack).globalSet(state.shared('leaf')).else();
+    asm.get(this.#running).set(this.#leaf).close();
     asm.get(target).structGet(T.stack, STACK.parent).set(parent);
     asm.get(target).null(T.stack).structSet(T.stack, STACK.parent);
     asm.get(this.#leaf).get(target).do('ref.eq').open('if');
     asm.get(this.#leaf).null(T.stack).structSet(T.stack, STACK.outer).else();
     asm.get(this.#leaf).get(target).structSet(T.stack, STACK.outer).close();
-    const suspended = asm.open('block');
-    asm.globalGet(state.shared('other')).brOnNull(suspended).set(this.#running);
+    asm.globalGet(hops).i32(HOPS.switched).do('i32.and').open('if');
     this.#switchOver(parent, step);
     asm.close();
-    asm.get(target).null(T.handler).structSet(T.stack, STACK.handlers);
     asm.get(target).get(this.#root).do('ref.eq').open('if');
     this.#restoreCurrent();
     asm.globalGet(state.shared('index')).i32(1).do('i32.add').get(this.#leaf).do('return').close();
@@ -200,9 +221,8 @@ export class Driver {
     const target = this.#stack;
     const outer = this.#locals.add(STACK_REF);
     const table = this.#locals.add(HANDLERS);
-    asm.null(T.stack).globalSet(state.shared('other'));
+    asm.globalGet(state.shared('other')).set(this.#running).null(T.stack).globalSet(state.shared('other'));
     asm.get(target).structGet(T.stack, STACK.handlers).set(table);
-    asm.get(target).null(T.handler).structSet(T.stack, STACK.handlers);
     this.#outermost(this.#running, outer);
     asm.get(outer).get(parent).structSet(T.stack, STACK.parent);
     asm.get(outer).get(table).structSet(T.stack, STACK.handlers);

@@ -282,6 +282,7 @@ export class FunctionTranslator {
     }
     this.#operands.spillAll(height);
     this.#operands.retype(height, params);
+    for (const local of this.#operands.localsBelow(height)) this.#saved.add(local);
     this.#arrive(construct);
     const relaxed = instr.op === 'loop' ? params.map(nullable) : [];
     if (instr.op === 'loop') this.#operands.getSpilledRaw(height, params);
@@ -529,13 +530,29 @@ export class FunctionTranslator {
     this.#asm.br(this.#unwind as Label);
   }
 
+  /** Emits the test after what may have unwound, and the jump. `shared`: control may have left this module. */
   #leaveIf(point: Point, shared: boolean): void {
+    const asm = this.#asm;
     const { state } = this.#lowering;
-    const both = shared && state.linking === 'linked';
-    this.#asm.globalGet(both ? state.shared('unwinding') : state.unwinding).open('if');
-    if (both) this.#asm.i32(1).globalSet(state.unwinding);
+    if (state.linking === 'closed') {
+      asm.globalGet(state.unwinding).open('if');
+      this.#leave(point);
+      asm.close();
+      return;
+    }
+    if (shared) {
+      asm.globalGet(state.shared('unwinding')).open('if');
+      asm.i32(1).globalSet(state.unwinding);
+      this.#leave(point);
+      asm.close();
+      return;
+    }
+    // Whoever unwinds out of this module leaves its flag set; the shared one tells whether that is over.
+    asm.globalGet(state.unwinding).open('if');
+    asm.globalGet(state.shared('unwinding')).open('if');
     this.#leave(point);
-    this.#asm.close();
+    asm.close();
+    asm.i32(0).globalSet(state.unwinding).close();
   }
 
   /** Emits what a re-entry does first at its resume point: it is one no longer, and an exception may be waiting. */

@@ -58,10 +58,8 @@ export class Lowering {
 
   /** What a reference to a source function refers to. */
   referenced(func: FuncIdx): FuncIdx {
-    if (func < this.info.importedFuncs) return this.build.declare(this.callee(func));
     // An export declares a function for ref.func, but its host entry may have taken its place there.
-    if (this.state.linking === 'closed' || !this.suspensions.suspends(func)) return this.build.declare(func);
-    return this.build.declare(this.stubs.entry(func, this.typeOf(func), `${func}`));
+    return this.build.declare(this.callee(func));
   }
 
   contFunc(cont: TypeIdx): FuncType {

@@ -1,5 +1,5 @@
 import type { Instr } from '../../binary/opcodes.ts';
-import type { LocalIdx, ValType } from '../../binary/types.ts';
+import type { HeapType, LocalIdx, ValType } from '../../binary/types.ts';
 import { isRef } from '../../binary/types.ts';
 import { type Asm, type Locals, made } from '../../lower/asm.ts';
 import { nullable } from './stubs.ts';
@@ -20,7 +20,8 @@ type Entry =
 export class Operands {
   readonly #asm: Asm;
   readonly #locals: Locals;
-  readonly #spills = new Map<string, LocalIdx>();
+  /** By position, then by type. */
+  readonly #spills: Map<ValType | HeapType, LocalIdx>[] = [];
   #entries: Entry[] = [];
   /** Operands below belong to enclosing constructs: code inside neither sees nor moves them. */
   floor = 0;
@@ -74,8 +75,9 @@ export class Operands {
 
   /** Leaves the operands from `height` up on the real stack and nothing else. */
   isolate(height: number): void {
-    if (this.#entries.slice(0, height).some((entry) => entry.kind === 'stack')) {
-      for (let index = this.#entries.length - 1; index >= 0; index--) this.#spill(index);
+    // Entries on the real stack lie below all others.
+    if (height > this.floor && this.#entries[this.floor]?.kind === 'stack') {
+      for (let index = this.#entries.length - 1; index >= this.floor; index--) this.#spill(index);
     }
     for (let index = height; index < this.#entries.length; index++) {
       const entry = this.#entries[index] as Entry;
@@ -87,14 +89,15 @@ export class Operands {
 
   /** Moves every operand off the real stack so that it outlives a construct; those from `height` up into spill locals. */
   spillAll(height: number): void {
-    for (let index = this.#entries.length - 1; index >= 0; index--) this.#spill(index);
-    this.#entries.forEach((entry, index) => {
-      if (entry.kind !== 'code' || (entry.local === null && index < height)) return;
+    for (let index = this.#entries.length - 1; index >= this.floor; index--) this.#spill(index);
+    for (let index = this.floor; index < this.#entries.length; index++) {
+      const entry = this.#entries[index] as Entry;
+      if (entry.kind !== 'code' || (entry.local === null && index < height)) continue;
       this.#emit(entry, false);
       const local = this.#spillLocal(index, entry.type);
       this.#asm.set(local);
       this.#entries[index] = { kind: 'spilled', type: entry.type, local };
-    });
+    }
   }
 
   /** Gives the operands from `height` up, which spillAll moved, other types: those a construct declares for them. */
@@ -124,11 +127,12 @@ export class Operands {
     if (entry !== undefined && entry.kind !== 'stack') this.#emit(entry, true);
   }
 
-  /** The locals that hold, or compute, the operands below a height: a frame has to save them. */
+  /** The locals that hold, or compute, the innermost construct's operands below a height: a frame has to save them. */
   localsBelow(height: number): LocalIdx[] {
     const result: LocalIdx[] = [];
-    for (const entry of this.#entries.slice(0, height)) {
-      if (entry.kind !== 'stack' && entry.local !== null) result.push(entry.local);
+    for (let index = this.floor; index < height; index++) {
+      const entry = this.#entries[index];
+      if (entry !== undefined && entry.kind !== 'stack' && entry.local !== null) result.push(entry.local);
     }
     return result;
   }
@@ -153,12 +157,12 @@ export class Operands {
   /** The local an operand of a type is kept in at a position; positions never share one, so entries never move. */
   #spillLocal(index: number, type: ValType): LocalIdx {
     const kept = nullable(type);
-    const key = `${index} ${isRef(kept) ? kept.heap : kept}`;
-    let local = this.#spills.get(key);
-    if (local === undefined) {
-      local = this.#locals.add(kept);
-      this.#spills.set(key, local);
-    }
+    const key = isRef(kept) ? kept.heap : kept;
+    this.#spills[index] ??= new Map();
+    const known = this.#spills[index].get(key);
+    if (known !== undefined) return known;
+    const local = this.#locals.add(kept);
+    this.#spills[index].set(key, local);
     return local;
   }
 }

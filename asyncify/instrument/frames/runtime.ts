@@ -1,7 +1,7 @@
 import type { FuncIdx, GlobalIdx, LocalIdx } from '../../binary/types.ts';
 import { refType } from '../../binary/types.ts';
 import { Asm, Locals } from '../../lower/asm.ts';
-import { UNWINDING } from '../../lower/interface.ts';
+import { HOPS, UNWINDING } from '../../lower/interface.ts';
 import { CONT, FRAME, HANDLER, STACK, T } from '../../lower/runtime-types.ts';
 import { Driver } from './driver.ts';
 import type { RuntimeState } from './state.ts';
@@ -71,7 +71,9 @@ export class Runtime {
     orElse();
     asm.close();
     asm.get(handler).structGet(T.handler, HANDLER.code).globalSet(state.shared('index'));
-    asm.get(hops).globalSet(state.shared('hops'));
+    asm.get(hops);
+    if (kind === 'switch') asm.i32(HOPS.switched).do('i32.or');
+    asm.globalSet(state.shared('hops'));
   }
 
   #beginUnwinding(asm: Asm): void {
@@ -144,6 +146,7 @@ export class Runtime {
       asm.get(stack).get(stack).structGet(T.stack, STACK.depth).i32(1).do('i32.add').structSet(T.stack, STACK.depth);
       asm.globalGet(state.shared('unwinding')).i32(UNWINDING.begun).do('i32.eq').open('if');
       asm.i32(UNWINDING.saved).globalSet(state.shared('unwinding'));
+      asm.null(T.frame).globalSet(state.shared('tail'));
       asm.get(frame).get(stack).structGet(T.stack, STACK.top).structSet(T.frame, FRAME.next);
       asm.get(stack).get(frame).structSet(T.stack, STACK.top).do('return').close();
       lastSaved(state, asm, stack, tail);

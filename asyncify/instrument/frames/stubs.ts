@@ -289,21 +289,6 @@ export class Stubs {
     asm.do('return').close();
   }
 
-  /** Linked modules only: what other modules and references call, so that this module's own flag never stays set. */
-  entry(target: FuncIdx, source: TypeIdx, name: string): FuncIdx {
-    return this.#once(`entry ${target}`, () => {
-      const { state } = this;
-      const { params } = state.build.signature(source);
-      const func = state.build.addFunc(state.build.type(source), `enter ${name}`);
-      const asm = new Asm();
-      pushParams(asm, params);
-      // Unwinding or not: this module's part of it ends here, and its results, if only dummies, are on the stack.
-      asm.call(target).i32(0).globalSet(state.unwinding);
-      state.build.define(func, { locals: [], body: asm.out });
-      return func;
-    });
-  }
-
   /** What the host calls: the code behind it sees an empty stack chain, and nothing a trap left behind. */
   hostEntry(target: FuncIdx, source: TypeIdx, name: string): FuncIdx {
     return this.guardedEntry(target, this.state.build.signature(source), `host entry ${name}`);

@@ -40,7 +40,8 @@ function frames(linking: Linking): ModeStore<WebAssembly.Module> {
   };
 }
 
-function classify(error: unknown, phase: Phase): Failure {
+/** Tells our failures from the engine's. */
+export function classify(error: unknown, phase: Phase): Failure {
   if (error instanceof MalformedError) return { kind: 'malformed', message: error.message };
   if (error instanceof InvalidError) return { kind: 'invalid', message: error.message };
   if (error instanceof TrapError) return { kind: 'trap', message: error.message, ours: true };

@@ -1,0 +1,77 @@
+import { transformModule } from '../../asyncify/index.ts';
+import { type Instrumented, type NamedFunction, nameExplanations } from '../explain.ts';
+import { type Command, CommandError, choice, parse, UsageError, writeFile } from './command.ts';
+import { inFile, readModule } from './input.ts';
+
+const help = `Usage: bobbin transform IN -o OUT [--linking closed|linked] [--explain]
+
+Turns a module that may use stack switching into plain WebAssembly 3.0 that runs on the runtime (Engine.load, bobbin run).
+
+  -o, --output OUT    where the result goes: text if the name ends in .wat, else a binary
+  --linking linked    (default) the result links with other transformed modules, and suspensions pass between them
+  --linking closed    it links with the host only, and is a little faster
+  --explain           print which functions were instrumented, and why
+  -h, --help          this text
+`;
+
+export const command: Command = {
+  help,
+  async run(args, io) {
+    const { values, positionals } = parse({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        output: { type: 'string', short: 'o' },
+        linking: { type: 'string', default: 'linked' },
+        explain: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    });
+    if (values.help) {
+      io.out(help);
+      return 0;
+    }
+    const [path, ...more] = positionals;
+    if (path === undefined) throw new UsageError('no module given');
+    if (more.length > 0) throw new UsageError(`one module at a time, not also "${more.join('" "')}"`);
+    const { output } = values;
+    if (output === undefined) throw new UsageError('where to? -o OUT is missing');
+    if (output === '-' || output === '') throw new UsageError('-o takes the name of a file');
+    const linking = choice('linking', values.linking, ['closed', 'linked']);
+
+    const { module, bytes, transformed } = await readModule(path);
+    if (transformed) throw new CommandError(`${path}: was transformed before`);
+    const result = await inFile(path, () => transformModule(module, bytes, { linking }));
+    writeFile(output, output.endsWith('.wat') ? await print(result.bytes) : result.bytes);
+    if (values.explain) {
+      const defined = module.funcs.length;
+      io.out(
+        result.changed ? report(nameExplanations(module, result.instrumented), defined) : `${path}: left as it is\n`,
+      );
+    }
+    return 0;
+  },
+};
+
+async function print(bytes: Uint8Array): Promise<string> {
+  const tools = await import('@bytecodealliance/jco-transpile/wasm-tools');
+  return tools.print(bytes);
+}
+
+function report(functions: readonly Instrumented[], defined: number): string {
+  const lines = [`${functions.length} of ${defined} functions instrumented`];
+  for (const { func, chain } of functions) {
+    lines.push('', show(func));
+    for (const step of chain) {
+      if (step.func.index !== func.index) lines.push(`  ${show(step.func)}`);
+      const place = step.offset === null ? '' : `at byte ${step.offset}, `;
+      const what = step.instruction === null ? '' : `${step.instruction}: `;
+      lines.push(`    ${place}${what}${step.reason}`);
+    }
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function show({ index, name }: NamedFunction): string {
+  return name === null ? `function ${index}` : `function ${index} $${name}`;
+}

@@ -1,0 +1,98 @@
+import { readSync } from 'node:fs';
+import { ConsoleStdout, Fd, WASI, wasi } from '@bjorn3/browser_wasi_shim';
+import { CommandError, type Io } from './command.ts';
+import { pause } from './io.ts';
+
+export const WASI_MODULE = 'wasi_snapshot_preview1';
+
+/** A WASI preview 1 program: its imports, and what it ended with. There is no file system. */
+export interface Process {
+  readonly imports: Readonly<Record<string, unknown>>;
+  /** Gives the program its memory, which is known once it is instantiated. */
+  attach(memory: WebAssembly.Memory): void;
+  /** The status of `proc_exit`, once that was called. */
+  readonly exitStatus: number | undefined;
+}
+
+/** Standard input of this process. */
+class StandardInput extends Fd {
+  override fd_fdstat_get() {
+    return { ret: wasi.ERRNO_SUCCESS, fdstat: new wasi.Fdstat(wasi.FILETYPE_CHARACTER_DEVICE, 0) };
+  }
+
+  override fd_filestat_get() {
+    return { ret: wasi.ERRNO_SUCCESS, filestat: new wasi.Filestat(0n, wasi.FILETYPE_CHARACTER_DEVICE, 0n) };
+  }
+
+  override fd_read(size: number) {
+    const buffer = Buffer.alloc(Math.min(size, 65536));
+    for (;;) {
+      try {
+        return { ret: wasi.ERRNO_SUCCESS, data: buffer.subarray(0, readSync(0, buffer)) };
+      } catch (error) {
+        const code = error instanceof Error && 'code' in error ? error.code : undefined;
+        if (code === 'EOF') return { ret: wasi.ERRNO_SUCCESS, data: buffer.subarray(0, 0) };
+        if (code !== 'EAGAIN') return { ret: wasi.ERRNO_IO, data: buffer.subarray(0, 0) };
+        pause();
+      }
+    }
+  }
+}
+
+/** Makes the world of a WASI program (WASI preview 1, `args`, `environ`, `fd` 0 to 2, clocks, random). */
+export function createProcess(args: readonly string[], env: readonly string[], io: Io): Process {
+  const fds = [
+    new StandardInput(),
+    new ConsoleStdout((bytes) => io.out(bytes)),
+    new ConsoleStdout((bytes) => io.err(new TextDecoder().decode(bytes))),
+  ];
+  const shim = new WASI([...args], [...env], fds);
+  let memory: WebAssembly.Memory | undefined;
+  let exitStatus: number | undefined;
+  shim.inst = {
+    exports: {
+      get memory() {
+        if (memory === undefined) throw new CommandError('WASI was called before there was a memory to work on');
+        return memory;
+      },
+    },
+  };
+  const imports = {
+    ...shim.wasiImport,
+    // The shim counts UTF-16 units here, and writes UTF-8.
+    args_sizes_get(count: number, size: number) {
+      const view = new DataView(shim.inst.exports.memory.buffer);
+      view.setUint32(count, args.length, true);
+      view.setUint32(
+        size,
+        args.reduce((sum, arg) => sum + Buffer.byteLength(arg) + 1, 0),
+        true,
+      );
+      return wasi.ERRNO_SUCCESS;
+    },
+    proc_exit(status: number) {
+      exitStatus = status >>> 0;
+      exit();
+    },
+  };
+  return {
+    imports,
+    attach(given) {
+      memory = given;
+    },
+    get exitStatus() {
+      return exitStatus;
+    },
+  };
+}
+
+// (module (func (export "") unreachable))
+const TRAPPING = Uint8Array.of(
+  ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0, 7, 4, 1, 0, 0, 0, 10, 5, 1, 3, 0, 0, 0x0b],
+);
+
+/** Ends the program by a trap: an exception of JavaScript could be caught by the program's `catch_all`. */
+function exit(): never {
+  const trap = new WebAssembly.Instance(new WebAssembly.Module(TRAPPING)).exports[''] as () => never;
+  return trap();
+}
