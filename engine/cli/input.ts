@@ -35,7 +35,7 @@ export async function inFile<T>(path: string, action: () => T | Promise<T>): Pro
 
 function hint(error: Error): string {
   if (!/exnref|exn|try_table/.test(error.message)) return '';
-  return '\nOn Node 22 and 24 exception references need: node --experimental-wasm-exnref';
+  return '\nWhere exception references are behind a flag, it is: node --experimental-wasm-exnref';
 }
 
 function isBinary(path: string, content: Uint8Array): boolean {

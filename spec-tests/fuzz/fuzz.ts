@@ -83,6 +83,8 @@ async function examine(
       );
     },
     performance.now() + seconds * 1000,
+    // A process for every few candidates.
+    needsNative(difference) ? 24 : 1,
   );
   const [last = null] = engine === null ? [] : runNatively(engine, [small]);
   const detail = check(small, last).difference?.detail ?? difference.detail;

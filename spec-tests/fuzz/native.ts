@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { encode } from '../../asyncify/index.ts';
 import type { Job, Report } from './child.ts';
-import type { Program } from './generate.ts';
+import { generate, type Program } from './generate.ts';
 import type { Trace } from './trace.ts';
+import { Types } from './types.ts';
 
 /** What a program did natively; `crashed` and `hung` say nothing about the program. */
 export type Native =
@@ -56,6 +57,16 @@ export function denoEngine(deno: string): Engine {
   };
 }
 
+/** Whether the engine can be run and knows continuation types. */
+export function isSupported(engine: Engine): boolean {
+  const types = new Types();
+  types.contOf([], []);
+  const module = { ...generate(0, { switch: false, throwRef: false, stats: false }).module, ...NOTHING };
+  const [native] = runNatively(engine, [{ module: { ...module, recGroups: types.groups }, calls: [] }]);
+  return native?.kind === 'trace';
+}
+
+const NOTHING = { imports: [], funcs: [], tables: [], memories: [], tags: [], globals: [], exports: [], elems: [] };
 const ONE_BATCH = 20_000;
 
 /** Runs programs natively, several to a process; one that brings the process down costs that process only. */

@@ -12,18 +12,17 @@ export type Candidate = Pick<Program, 'module' | 'calls'>;
 /** Whether each of several valid candidates still shows what is looked for; the first that does is taken. */
 export type Oracle = (candidates: readonly Candidate[]) => readonly boolean[];
 
-const AT_ONCE = 24;
-
 /**
  * Makes a program smaller while it stays valid and the oracle says it is still interesting.
  *
  * @param deadline in milliseconds of `performance.now()`: what is reached then is returned
+ * @param atOnce how many candidates the oracle is asked about together
  */
-export function shrink(program: Candidate, oracle: Oracle, deadline: number): Candidate {
+export function shrink(program: Candidate, oracle: Oracle, deadline: number, atOnce = 1): Candidate {
   let best = program;
   for (let before = Infinity; size(best) < before && performance.now() < deadline; ) {
     before = size(best);
-    for (const pass of PASSES) best = exhaust(best, pass, oracle, deadline);
+    for (const pass of PASSES) best = exhaust(best, pass, oracle, deadline, atOnce);
   }
   return best;
 }
@@ -55,7 +54,7 @@ const CHEAP: ReadonlySet<OpName> = new Set<OpName>(['drop', 'i32.const', 'i64.co
 type Pass = (program: Candidate) => Iterable<Candidate>;
 
 /** Repeats a pass as long as it finds something; goes on behind the place of the last success. */
-function exhaust(start: Candidate, pass: Pass, oracle: Oracle, deadline: number): Candidate {
+function exhaust(start: Candidate, pass: Pass, oracle: Oracle, deadline: number, atOnce: number): Candidate {
   let best = start;
   let skip = 0;
   for (;;) {
@@ -77,7 +76,7 @@ function exhaust(start: Candidate, pass: Pass, oracle: Oracle, deadline: number)
       at++;
       if (at <= skip || size(candidate) >= size(best) || !isValid(candidate)) continue;
       chunk.push({ candidate, at: Math.max(0, at - 1) });
-      if (chunk.length >= AT_ONCE && judge()) break;
+      if (chunk.length >= atOnce && judge()) break;
     }
     if (found === null) judge();
     if (found === null) return best;
@@ -116,8 +115,12 @@ function* fewerExports(program: Candidate): Iterable<Candidate> {
 }
 
 function* emptyBodies(program: Candidate): Iterable<Candidate> {
-  for (const [func, { body }] of program.module.funcs.entries()) {
-    if (body.length > 1) yield withBody(program, func, [made('unreachable', {})]);
+  const info = validate(program.module);
+  for (const [func, { body, type }] of program.module.funcs.entries()) {
+    if (body.length <= 1) continue;
+    yield withBody(program, func, [made('unreachable', {})]);
+    const values = info.funcType(type).results.map(constant);
+    if (!values.includes(null) && body.length > values.length) yield withBody(program, func, values as Instr[]);
   }
 }
 
@@ -140,28 +143,45 @@ function constructs(body: readonly Instr[]): Map<number, { end: number; otherwis
   return found;
 }
 
-/** Removes stretches of instructions, the longest first. */
+/** Removes stretches of instructions that leave the stack as high as they found it, the longest first. */
 function* fewerInstructions(program: Candidate): Iterable<Candidate> {
-  for (const [func, { body }] of program.module.funcs.entries()) {
-    for (let length = body.length >> 1; length >= 1; length = length > 16 ? length >> 1 : length - 1) {
-      const step = length > 16 ? length >> 1 : 1;
-      for (let from = 0; from + length <= body.length; from += step) {
-        if (balanced(body, from, length)) yield withBody(program, func, body.toSpliced(from, length));
-      }
-    }
+  const info = validate(program.module);
+  const cuts = program.module.funcs.flatMap((_, func) => stretches(info, func).map((cut) => ({ func, ...cut })));
+  cuts.sort((a, b) => b.to - b.from - (a.to - a.from));
+  for (const { func, from, to } of cuts) {
+    const body = program.module.funcs[func]?.body ?? [];
+    yield withBody(program, func, body.toSpliced(from, to - from));
   }
 }
 
-function balanced(body: readonly Instr[], from: number, length: number): boolean {
-  let depth = 0;
-  for (let at = from; at < from + length; at++) {
-    const instr = body[at] as Instr;
-    if (opens(instr)) depth++;
-    else if (instr.op === 'end') depth--;
-    else if (instr.op === 'else' && depth === 0) return false;
-    if (depth < 0) return false;
+/** All of what stands between two places of a construct where the stack is equally high, halves of it, and so on. */
+function stretches(info: ModuleInfo, func: number): { from: number; to: number }[] {
+  const places = new Map<string, number[]>();
+  const within = [-1];
+  const note = (at: number, height: number): void => {
+    const key = `${within.at(-1)} ${height}`;
+    const list = places.get(key);
+    if (list === undefined) places.set(key, [at]);
+    else if (list.at(-1) !== at) list.push(at);
+  };
+  walkFunction(info, func, {
+    before: (_instr, at, state) => note(at, state.operands.length),
+    after(instr, at, state) {
+      if (opens(instr)) within.push(at);
+      else if (instr.op === 'end') within.pop();
+      else if (instr.op === 'else') within.splice(-1, 1, at);
+      note(at + 1, state.operands.length);
+    },
+  });
+  const found: { from: number; to: number }[] = [];
+  for (const list of places.values()) {
+    for (let step = list.length - 1; step >= 1; step = step > 1 ? Math.ceil(step / 2) : 0) {
+      for (let at = 0; at + step < list.length; at += Math.max(1, step >> 1)) {
+        found.push({ from: list[at] as number, to: list[at + step] as number });
+      }
+    }
   }
-  return depth === 0;
+  return found;
 }
 
 /** Replaces what leaves values, an instruction or a whole construct, by dropping its operands and constants. */

@@ -21,6 +21,9 @@ export interface Construct {
   readonly index: number;
   readonly op: OpName;
   readonly items: Item[];
+  /** Its lowest and highest resume point. */
+  low: number;
+  high: number;
   /** Items from here on lie in the `else` arm. */
   elseFrom: number;
   /** Whether its first instruction opens the construct of its first item. */
@@ -62,10 +65,11 @@ export function leaves(op: OpName): boolean {
 
 /** The lowest and highest resume point of an item. */
 export function range(item: Item): [number, number] {
-  if (item.kind === 'point') return [item.id, item.id];
-  const first = item.items[0];
-  const last = item.items.at(-1);
-  return first === undefined || last === undefined ? [0, 0] : [range(first)[0], range(last)[1]];
+  return item.kind === 'point' ? [item.id, item.id] : [item.low, item.high];
+}
+
+function construct(index: number, op: OpName, low: number): Construct {
+  return { kind: 'construct', index, op, items: [], low, high: low, elseFrom: Infinity, startsWithFirst: false };
 }
 
 /** Finds a function's resume points and the constructs around them; dead code has none. */
@@ -76,23 +80,16 @@ export function findPoints(
 ): Points {
   const at = new Map<number, Item>();
   const polls = new Map<number, Point>();
-  const root: Construct = {
-    kind: 'construct',
-    index: -1,
-    op: 'block',
-    items: [],
-    elseFrom: Infinity,
-    startsWithFirst: false,
-  };
+  const root = construct(-1, 'block', 1);
   const stack: { construct: Construct; tries: number }[] = [{ construct: root, tries: 0 }];
   let count = 0;
   let anyCatches = false;
-  const poll = (construct: Construct, tries: number): void => {
-    if (!isPolled(construct.index)) return;
-    const point: Point = { kind: 'point', index: construct.index, poll: true, id: ++count, catches: tries > 0 };
+  const poll = (polled: Construct, tries: number): void => {
+    if (!isPolled(polled.index)) return;
+    const point: Point = { kind: 'point', index: polled.index, poll: true, id: ++count, catches: tries > 0 };
     anyCatches ||= point.catches;
-    construct.items.push(point);
-    polls.set(construct.index, point);
+    polled.items.push(point);
+    polls.set(polled.index, point);
   };
   poll(root, 0);
   // Depth of constructs opened in dead code; -1: live.
@@ -108,21 +105,15 @@ export function findPoints(
       if (dead >= 0 || (op !== 'end' && op !== 'else')) return;
     }
     if (opens(op)) {
-      const construct: Construct = {
-        kind: 'construct',
-        index,
-        op,
-        items: [],
-        elseFrom: Infinity,
-        startsWithFirst: false,
-      };
+      const opened = construct(index, op, count + 1);
       const tries = top.tries + (op === 'try_table' ? 1 : 0);
-      stack.push({ construct, tries });
-      if (op === 'loop') poll(construct, tries);
+      stack.push({ construct: opened, tries });
+      if (op === 'loop') poll(opened, tries);
     } else if (op === 'else') {
       top.construct.elseFrom = top.construct.items.length;
     } else if (op === 'end') {
       stack.pop();
+      top.construct.high = count;
       const parent = stack.at(-1)?.construct;
       if (parent !== undefined && top.construct.items.length > 0) {
         parent.items.push(top.construct);
