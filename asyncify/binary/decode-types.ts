@@ -104,11 +104,12 @@ function compType(reader: Reader): CompType {
 }
 
 function subType(reader: Reader): SubType {
+  const at = reader.pos;
   const code = reader.peek();
-  if (code !== 0x50 && code !== 0x4f) return { final: true, supers: [], comp: compType(reader) };
+  if (code !== 0x50 && code !== 0x4f) return { final: true, supers: [], comp: compType(reader), at };
   reader.pos++;
   const supers = reader.vec(typeIdx);
-  return { final: code === 0x4f, supers, comp: compType(reader) };
+  return { final: code === 0x4f, supers, comp: compType(reader), at };
 }
 
 export function recGroup(reader: Reader): RecGroup {

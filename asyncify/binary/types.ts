@@ -75,6 +75,8 @@ export interface SubType {
   readonly final: boolean;
   readonly supers: readonly TypeIdx[];
   readonly comp: CompType;
+  /** Byte offset in the module; absent where the transform made the type. */
+  readonly at?: number;
 }
 export type RecGroup = readonly SubType[];
 

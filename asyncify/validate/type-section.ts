@@ -11,9 +11,8 @@ import { InvalidError } from '../errors.ts';
 import { LIMITS } from './limits.ts';
 import { TypeSpace } from './subtyping.ts';
 
-/** Types carry no byte offset of their own. */
-function fail(message: string): never {
-  throw new InvalidError(message, { offset: -1 });
+function fail(message: string, type: SubType | undefined): never {
+  throw new InvalidError(message, { offset: type?.at ?? -1 });
 }
 
 /**
@@ -25,7 +24,8 @@ function fail(message: string): never {
 export function checkTypes(groups: readonly RecGroup[]): { types: readonly SubType[]; canonical: Int32Array } {
   const types: SubType[] = [];
   for (const group of groups) for (const type of group) types.push(type);
-  if (types.length > LIMITS.types) fail(`too many types: ${types.length}, the limit is ${LIMITS.types}`);
+  if (types.length > LIMITS.types)
+    fail(`too many types: ${types.length}, the limit is ${LIMITS.types}`, types[LIMITS.types]);
 
   const canonical = new Int32Array(types.length);
   const space = new TypeSpace(types, canonical);
@@ -43,13 +43,13 @@ export function checkTypes(groups: readonly RecGroup[]): { types: readonly SubTy
     for (const [i, type] of group.entries()) {
       depths[start + i] = checkSupers(type, start + i, types, depths);
       if (type.comp.kind === 'cont' && space.comp(type.comp.type).kind !== 'func') {
-        fail(`non-function type ${type.comp.type} in the definition of type ${start + i}`);
+        fail(`non-function type ${type.comp.type} in the definition of type ${start + i}`, type);
       }
     }
     for (const [i, type] of group.entries()) {
       for (const parent of type.supers) {
         if (!space.matchesComp(type.comp, space.comp(parent))) {
-          fail(`sub type ${start + i} does not match super type ${parent}`);
+          fail(`sub type ${start + i} does not match super type ${parent}`, type);
         }
       }
     }
@@ -60,13 +60,13 @@ export function checkTypes(groups: readonly RecGroup[]): { types: readonly SubTy
 
 /** Checks what a type declares as its supertypes; the result is its depth in the hierarchy. */
 function checkSupers(type: SubType, index: number, types: readonly SubType[], depths: Uint8Array): number {
-  if (type.supers.length > 1) fail(`sub type ${index} has more than one super type`);
+  if (type.supers.length > 1) fail(`sub type ${index} has more than one super type`, type);
   const parent = type.supers[0];
   if (parent === undefined) return 0;
-  if (parent >= index) fail(`unknown type ${parent}: forward use of type ${parent} in sub type definition`);
-  if (types[parent]?.final) fail(`sub type ${index} has final super type ${parent}`);
+  if (parent >= index) fail(`unknown type ${parent}: forward use of type ${parent} in sub type definition`, type);
+  if (types[parent]?.final) fail(`sub type ${index} has final super type ${parent}`, type);
   const depth = (depths[parent] ?? 0) + 1;
-  if (depth > LIMITS.subtypeDepth) fail(`sub type ${index} is deeper than the limit of ${LIMITS.subtypeDepth}`);
+  if (depth > LIMITS.subtypeDepth) fail(`sub type ${index} is deeper than the limit of ${LIMITS.subtypeDepth}`, type);
   return depth;
 }
 
@@ -76,6 +76,7 @@ class GroupKey {
   readonly #end: number;
   readonly #canonical: Int32Array;
   readonly #parts: string[] = [];
+  #type: SubType | undefined;
 
   constructor(start: number, end: number, canonical: Int32Array) {
     this.#start = start;
@@ -88,23 +89,24 @@ class GroupKey {
   }
 
   add(type: SubType): void {
+    this.#type = type;
     const supers = type.supers.map((parent) => this.#reference(parent));
     this.#parts.push(type.final ? 'final ' : 'open ', ...supers, this.#comp(type.comp), ';');
   }
 
   #reference(type: TypeIdx): string {
-    if (type >= this.#end) return fail(`unknown type ${type}`);
+    if (type >= this.#end) return fail(`unknown type ${type}`, this.#type);
     return type >= this.#start ? `r${type - this.#start} ` : `c${this.#canonical[type]} `;
   }
 
   #comp(comp: CompType): string {
     switch (comp.kind) {
       case 'func':
-        if (comp.params.length > LIMITS.params) fail(`too many parameters: the limit is ${LIMITS.params}`);
-        if (comp.results.length > LIMITS.results) fail(`too many results: the limit is ${LIMITS.results}`);
+        if (comp.params.length > LIMITS.params) fail(`too many parameters: the limit is ${LIMITS.params}`, this.#type);
+        if (comp.results.length > LIMITS.results) fail(`too many results: the limit is ${LIMITS.results}`, this.#type);
         return `func ${comp.params.map((type) => this.#storage(type)).join('')}-> ${comp.results.map((type) => this.#storage(type)).join('')}`;
       case 'struct':
-        if (comp.fields.length > LIMITS.fields) fail(`too many fields: the limit is ${LIMITS.fields}`);
+        if (comp.fields.length > LIMITS.fields) fail(`too many fields: the limit is ${LIMITS.fields}`, this.#type);
         return `struct ${comp.fields.map((field) => this.#field(field)).join('')}`;
       case 'array':
         return `array ${this.#field(comp.field)}`;

@@ -8,6 +8,7 @@ import { framesMode } from '../runner/modes/frames.ts';
 import { check, comparable, differ, runFrames } from './compare.ts';
 import { fuzz } from './fuzz.ts';
 import { generate, type Program } from './generate.ts';
+import { endedByItself, guarded } from './guard.ts';
 import { isSupported, nodeEngine } from './native.ts';
 import { Rng } from './rng.ts';
 import { type Candidate, shrink, size } from './shrink.ts';
@@ -51,15 +52,15 @@ describe('the generator', () => {
 
 describe('random programs', () => {
   it('do the same closed and linked', { timeout: 30_000 }, async () => {
-    const { modules, suspensions, findings } = await fuzz({ seed: 1, modules: 120, engine: null, shrinkSeconds: 5 });
+    const { modules, suspensions, findings } = await fuzz({ seed: 1, modules: 100, engine: null, shrinkSeconds: 5 });
     expect(findings).toEqual([]);
-    expect(modules).toBe(120);
+    expect(modules).toBe(100);
     expect(suspensions).toBeGreaterThan(1000);
   });
 
   it('do the same natively', { timeout: 60_000 }, async ({ skip }) => {
     if (!isSupported(nodeEngine)) skip();
-    const { modules, lost, findings } = await fuzz({ seed: 1, modules: 80, engine: nodeEngine, shrinkSeconds: 5 });
+    const { modules, lost, findings } = await fuzz({ seed: 1, modules: 60, engine: nodeEngine, shrinkSeconds: 5 });
     expect(findings).toEqual([]);
     expect(lost).toBeLessThan(modules / 4);
   });
@@ -98,8 +99,12 @@ describe('shrinking', () => {
     }));
     return { module: { ...module, funcs }, calls };
   }
-  const differs = (program: Candidate): boolean =>
-    differ('right/broken', runFrames(program, 'linked'), runFrames(broken(program), 'linked')) !== null;
+  const differs = (program: Candidate): boolean => {
+    const [right, wrong] = [guarded(program), guarded(broken(program))].map((each) => runFrames(each, 'linked'));
+    if (right === undefined || wrong === undefined || !endedByItself(right) || !endedByItself(wrong)) return false;
+    const { guard: _, ...globals } = wrong.globals;
+    return differ('right/broken', { ...wrong, globals }, right) !== null;
+  };
 
   it('finds a mistake, makes its program small and writes a script of it', { timeout: 60_000 }, async () => {
     let found: Program | undefined;
@@ -119,7 +124,7 @@ describe('shrinking', () => {
       const failures = async (program: Candidate): Promise<number> => {
         const text = await toWast(program, runFrames(small, 'linked'), 'shrunk');
         writeFileSync(join(folder, 'shrunk.wast'), text);
-        const { report } = await runPaths([folder], { mode: framesMode('linked', 'linked') }, QUIET);
+        const { report } = await runPaths([folder], { mode: framesMode }, QUIET);
         expect(report.totals.passed).toBeGreaterThan(0);
         return report.totals.failed;
       };
@@ -132,7 +137,7 @@ describe('shrinking', () => {
 
   it('leaves a program alone that cannot be made smaller', () => {
     const program = generate(3, FULL);
-    expect(shrink(program, (candidates) => candidates.map(() => false), performance.now() + 3000)).toBe(program);
+    expect(shrink(program, (candidates) => candidates.map(() => false), performance.now() + 500)).toBe(program);
   });
 
   it('reports a program that the transform gives up on', () => {

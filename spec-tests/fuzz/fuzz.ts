@@ -1,5 +1,6 @@
 import { check, comparable, type Difference, runFrames } from './compare.ts';
 import { generate, type Program } from './generate.ts';
+import { endedByItself, guarded } from './guard.ts';
 import { type Engine, type Native, runNatively } from './native.ts';
 import { type Candidate, shrink } from './shrink.ts';
 import type { Trace } from './trace.ts';
@@ -77,10 +78,12 @@ async function examine(
   const small = shrink(
     program,
     (candidates) => {
-      const natives = native(candidates);
-      return candidates.map(
-        (candidate, at) => check(candidate, natives[at] ?? null).difference?.kind === difference.kind,
-      );
+      const programs = candidates.map(guarded);
+      const natives = native(programs);
+      return programs.map((candidate, at) => {
+        const { difference: now, trace } = check(candidate, natives[at] ?? null);
+        return now?.kind === difference.kind && (trace === null || endedByItself(trace));
+      });
     },
     performance.now() + seconds * 1000,
     // A process for every few candidates.

@@ -142,9 +142,7 @@ export class Driver {
     lastSaved(state, asm, this.#running, this.#next);
     asm.get(this.#next).get(this.#frame).structGet(T.frame, FRAME.next).structSet(T.frame, FRAME.next);
     this.#shallower();
-    asm.get(this.#running).structGet(T.stack, STACK.depth).globalGet(state.frameLimit).do('i32.gt_u').open('if');
-    state.trap(asm, 'exhausted');
-    asm.close().close();
+    asm.close();
   }
 
   /** The way most suspensions take: out of a single stack, to the `resume` that runs it. */

@@ -131,7 +131,7 @@ export class Runtime {
     });
   }
 
-  /** `[(ref $frame)] -> []`: hangs a new frame on the running stack, outward of those already saved in this unwinding. */
+  /** `[(ref $frame)] -> []`: hangs a new frame on the running stack, outward of those already saved; traps beyond the limit. */
   get save(): FuncIdx {
     return this.#once('save', () => {
       const { state } = this;
@@ -144,6 +144,9 @@ export class Runtime {
       const asm = new Asm();
       asm.globalGet(state.shared('current')).set(stack);
       asm.get(stack).get(stack).structGet(T.stack, STACK.depth).i32(1).do('i32.add').structSet(T.stack, STACK.depth);
+      asm.get(stack).structGet(T.stack, STACK.depth).globalGet(state.frameLimit).do('i32.gt_u').open('if');
+      state.trap(asm, 'exhausted');
+      asm.close();
       asm.globalGet(state.shared('unwinding')).i32(UNWINDING.begun).do('i32.eq').open('if');
       asm.i32(UNWINDING.saved).globalSet(state.shared('unwinding'));
       asm.null(T.frame).globalSet(state.shared('tail'));
