@@ -1,9 +1,10 @@
 import knownFailures from '../../spec-tests/known-failures.json' with { type: 'json' };
 import { type KnownFailure, type Mode, nativeMode, PathError, runPaths } from '../../spec-tests/runner/index.ts';
+import { chaosMode, yieldMode } from '../../spec-tests/runner/modes/chaos.ts';
 import { closedMode, framesMode, roundtripMode } from '../../spec-tests/runner/modes/frames.ts';
 import { type Command, CommandError, choice, parse, UsageError, writeFile } from './command.ts';
 
-const MODES = ['frames', 'closed', 'native', 'roundtrip'] as const;
+const MODES = ['frames', 'closed', 'frames-yield', 'frames-chaos', 'native', 'roundtrip'] as const;
 
 const help = `Usage: bobbin wast [--mode MODE] [--json FILE] [--verbose] PATH...
 
@@ -12,6 +13,8 @@ Runs scripts of the WebAssembly specification's test suite (.wast), and folders 
   --mode frames       (default) transformed, as modules that link with each other
   --mode closed       transformed, as modules that link with the host only (those that a script links with each other are
                       transformed to do so)
+  --mode frames-yield like frames, with yield points at which nothing happens
+  --mode frames-chaos like frames, and what a script calls is unwound and rewound at every yield point
   --mode roundtrip    decoded and encoded again, run by the engine
   --mode native       by the engine as it is
   --json FILE         also write the report to a file
@@ -25,6 +28,10 @@ function modeOf(name: (typeof MODES)[number]): Mode {
       return framesMode;
     case 'closed':
       return closedMode;
+    case 'frames-yield':
+      return yieldMode;
+    case 'frames-chaos':
+      return chaosMode;
     case 'native':
       return nativeMode;
     case 'roundtrip':

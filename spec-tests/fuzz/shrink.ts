@@ -6,6 +6,7 @@ import { made } from '../../asyncify/lower/asm.ts';
 import { zero } from '../../asyncify/lower/dummies.ts';
 import { type Operand, walkFunction } from '../../asyncify/validate/index.ts';
 import type { Program } from './generate.ts';
+import { definitions, fewerDefinitions } from './shrink-definitions.ts';
 
 export type Candidate = Pick<Program, 'module' | 'calls'>;
 
@@ -44,7 +45,7 @@ export function size({ module, calls }: Candidate): number {
       ),
     0,
   );
-  return instructions + handlers + module.exports.length + calls.length;
+  return instructions + handlers + module.exports.length + calls.length + definitions({ module, calls });
 }
 
 /** What replaces the rest. */
@@ -352,4 +353,5 @@ const PASSES: readonly Pass[] = [
   unwrapped,
   fewerClauses,
   fewerLocals,
+  fewerDefinitions,
 ];

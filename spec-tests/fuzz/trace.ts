@@ -47,9 +47,10 @@ const TEXTS: readonly (readonly [RegExp, string])[] = [
   [/divide by zero/, 'integer divide by zero'],
   [/divide result|overflow/, 'integer overflow'],
   [/memory access|out of bounds memory/, 'out of bounds memory access'],
+  // Engines differ in what they say of an empty entry of a table.
+  [/signature|indirect call|null function/, 'indirect call'],
   [/null/, 'null reference'],
   [/resum|consumed|continuation/i, 'continuation already consumed'],
-  [/signature|indirect call/, 'indirect call type mismatch'],
   [/table index|out of bounds table/, 'undefined element'],
   [/cast/, 'cast failure'],
   [/array/, 'out of bounds array access'],
