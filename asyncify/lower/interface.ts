@@ -90,7 +90,9 @@ export const HOPS = {
 export const SHARED_GLOBALS = {
   /** Not 0 while native activations are being turned into frames; see UNWINDING. */
   unwinding: 'i32',
-  /** The running stack; its parents are the stack chain; null: the host's. */
+  /** How many drivers run since the host was last entered; 0: no stack is running, whatever `current` still says. */
+  level: 'i32',
+  /** The running stack; its parents are the stack chain. */
   current: refType(T.stack, true),
   /** The frame saved last on the running stack, where that is not its innermost. */
   tail: refType(T.frame, true),

@@ -45,7 +45,10 @@ export class Driver {
   code(): Code {
     const asm = this.#asm;
     asm.get(this.#locals.param(0)).set(this.#running);
-    asm.globalGet(this.#state.shared('current')).set(this.#caller);
+    const level = this.#state.shared('level');
+    asm.globalGet(level).open('if');
+    asm.globalGet(this.#state.shared('current')).set(this.#caller).close();
+    asm.globalGet(level).i32(1).do('i32.add').globalSet(level);
     this.#outermost(this.#running, this.#root);
     asm.get(this.#root).get(this.#caller).structSet(T.stack, STACK.parent);
     const table = this.#locals.param(1);
@@ -97,14 +100,20 @@ export class Driver {
   }
 
   #restoreCurrent(): void {
-    this.#asm.get(this.#caller).globalSet(this.#state.shared('current'));
+    const asm = this.#asm;
+    const level = this.#state.shared('level');
+    asm.globalGet(level).i32(1).do('i32.sub').globalSet(level);
+    const host = asm.open('block');
+    asm.get(this.#caller).brOnNull(host).globalSet(this.#state.shared('current')).close();
   }
 
   /** Re-enters the innermost frame of the running stack, and goes on with what comes of it. */
   #step(step: Label, guard: (() => void) | null): void {
     const asm = this.#asm;
     const state = this.#state;
-    asm.get(this.#running).globalSet(state.shared('current'));
+    // References stored into globals are dear, and a generator is resumed from where nothing else ran.
+    asm.get(this.#running).globalGet(state.shared('current')).do('ref.eq', 'i32.eqz').open('if');
+    asm.get(this.#running).globalSet(state.shared('current')).close();
     asm.get(this.#running).structGet(T.stack, STACK.top).set(this.#frame);
     guard?.();
     asm.get(this.#frame).do('ref.as_non_null').get(this.#frame).structGet(T.frame, FRAME.fn).callRef(T.reenter);

@@ -55,9 +55,10 @@ export class Runtime {
     const stack = locals.add(STACK_REF);
     const handler = locals.add(HANDLERS);
     const hops = locals.add('i32');
-    asm.globalGet(state.shared('current')).set(stack);
     const found = asm.open('block');
     const unhandled = asm.open('block');
+    asm.globalGet(state.shared('level')).do('i32.eqz').brIf(unhandled);
+    asm.globalGet(state.shared('current')).set(stack);
     const nextStack = asm.open('loop');
     asm.get(stack).brOnNull(unhandled).structGet(T.stack, STACK.handlers).set(handler);
     const listEnd = asm.open('block');

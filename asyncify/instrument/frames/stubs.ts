@@ -38,6 +38,12 @@ interface Signature {
   readonly results: readonly ValType[];
 }
 
+/** The locals that keep a stack chain while the host runs. */
+interface Chain {
+  readonly current: LocalIdx;
+  readonly level: LocalIdx;
+}
+
 /** The small functions around instrumented ones, each made once. */
 export class Stubs {
   readonly state: RuntimeState;
@@ -332,14 +338,14 @@ export class Stubs {
         asm.op('return_call', { func: target }).close();
       }
       const saved = this.#saveChain(asm, locals);
-      if (suspending) asm.get(saved).globalSet(state.shared('calling'));
-      asm.null(T.stack).globalSet(state.shared('current'));
+      if (suspending) asm.get(saved.current).globalSet(state.shared('calling'));
+      asm.i32(0).globalSet(state.shared('level'));
       this.#guarded(asm, saved, signature.results, () => {
         push();
         asm.call(target);
       });
       this.reset(asm);
-      asm.get(saved).globalSet(state.shared('current'));
+      this.#restoreChain(asm, saved);
       if (suspending) {
         asm.globalGet(state.shared('pending')).open('if');
         asm.i32(0).globalSet(state.shared('pending'));
@@ -351,17 +357,27 @@ export class Stubs {
     });
   }
 
-  #saveChain(asm: Asm, locals: Locals): LocalIdx {
-    const saved = locals.add(refType(T.stack, true));
-    asm.globalGet(this.state.shared('current')).set(saved);
+  /** Emits code that keeps the stack chain in locals. */
+  #saveChain(asm: Asm, locals: Locals): Chain {
+    const { state } = this;
+    const saved = { current: locals.add(refType(T.stack, true)), level: locals.add('i32') };
+    asm.globalGet(state.shared('level')).tee(saved.level).open('if');
+    asm.globalGet(state.shared('current')).set(saved.current).close();
     return saved;
   }
 
+  #restoreChain(asm: Asm, saved: Chain): void {
+    const { state } = this;
+    asm.get(saved.level).globalSet(state.shared('level'));
+    asm.get(saved.current).globalGet(state.shared('current')).do('ref.eq', 'i32.eqz').open('if');
+    asm.get(saved.current).globalSet(state.shared('current')).close();
+  }
+
   /** Emits a call that leaves the stack chain as it was, whether it returns or throws. */
-  #guarded(asm: Asm, saved: LocalIdx, results: readonly ValType[], call: () => void): void {
+  #guarded(asm: Asm, saved: Chain, results: readonly ValType[], call: () => void): void {
     const { state } = this;
     const { build } = state;
-    const restore = (): Asm => asm.get(saved).globalSet(state.shared('current'));
+    const restore = (): void => this.#restoreChain(asm, saved);
     if (!state.exceptions) {
       call();
       restore();
@@ -385,7 +401,7 @@ export class Stubs {
   /** Emits what makes the runtime usable whatever a trap interrupted: nothing is unwinding, nothing being re-entered. */
   reset(asm: Asm): void {
     const { state } = this;
-    asm.null(T.stack).globalSet(state.shared('current'));
+    asm.i32(0).globalSet(state.shared('level'));
     asm.null(T.stack).globalSet(state.shared('other'));
     asm.null(T.stack).globalSet(state.shared('leaf'));
     asm.null(T.frame).globalSet(state.shared('tail'));
