@@ -74,7 +74,7 @@ export function transformModule(source: Module, bytes: Uint8Array, options: Tran
 }
 
 /** What the host may suspend, by the options. */
-function hostOf(info: ModuleInfo, { yields, suspending }: TransformOptions): HostSuspensions {
+export function hostOf(info: ModuleInfo, { yields, suspending }: TransformOptions): HostSuspensions {
   const named = new Set(suspending ?? []);
   const matching = importsOf(info.module, 'func').flatMap(({ module, name }, index) =>
     named.has(`${module}.${name}`) || named.has(`${module}.*`) ? [index as FuncIdx] : [],
@@ -82,7 +82,7 @@ function hostOf(info: ModuleInfo, { yields, suspending }: TransformOptions): Hos
   return { yields: yields === 'fuel' || yields === 'epoch' ? yieldPoints(info) : null, suspending: new Set(matching) };
 }
 
-function chainOf(suspensions: Suspensions, start: FuncIdx): Explanation['chain'] {
+export function chainOf(suspensions: Suspensions, start: FuncIdx): Explanation['chain'] {
   const chain: { func: FuncIdx; instr: Instr | null; text: string }[] = [];
   const seen = new Set<FuncIdx>();
   for (let func: FuncIdx | null = start; func !== null && !seen.has(func); ) {
@@ -95,7 +95,7 @@ function chainOf(suspensions: Suspensions, start: FuncIdx): Explanation['chain']
   return chain;
 }
 
-function checkNames(module: Module): void {
+export function checkNames(module: Module): void {
   for (const { module: from, name, at } of module.imports) {
     if (from === RUNTIME_MODULE)
       throw new RefusedError(`import "${from}" "${name}": the name is the runtime's`, { offset: at });

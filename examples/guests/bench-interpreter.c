@@ -8,7 +8,7 @@ struct instruction {
   uint32_t operand;
 };
 
-// Variables: 0 the number, 1 the value, 2 its steps, 3 the last number, 4 the digest.
+// Variables: 0 the number, 1 the value, 2 its steps, 3 the last number.
 static const struct instruction program[] = {
     {PUSH, 1},      {STORE, 0},                                              // 0: number = 1
     {LOAD, 3},      {LOAD, 0},  {LESS, 0}, {JUMP_UNLESS, 7}, {HALT, 0},      // 2: while number <= last

@@ -284,9 +284,9 @@ export class FunctionTranslator {
     this.#operands.retype(height, params);
     for (const local of this.#operands.localsBelow(height)) this.#saved.add(local);
     this.#arrive(construct);
-    const relaxed = instr.op === 'loop' ? params.map(nullable) : [];
-    if (instr.op === 'loop') this.#operands.getSpilledRaw(height, params);
-    const label = this.#emitOpen(instr, this.#blockType(relaxed, results), this.#armChoice(construct, condition));
+    const carried = instr.op === 'loop' ? params : [];
+    this.#operands.getSpilled(height, carried, (type) => this.#lowering.stubs.dummies.of(type));
+    const label = this.#emitOpen(instr, this.#blockType(carried, results), this.#armChoice(construct, condition));
     if (instr.op === 'loop') this.#operands.setSpilled(height, params);
     this.#push({ label, construct, height, params, results });
     this.#openArm(construct.items.slice(0, construct.elseFrom), construct.startsWithFirst);

@@ -116,9 +116,19 @@ export class Operands {
       this.#asm.set(this.#spillLocal(height + offset, types[offset] as ValType));
     }
   }
-  /** Pushes what the spill locals hold, null references as they are. */
-  getSpilledRaw(height: number, types: readonly ValType[]): void {
-    for (const [offset, type] of types.entries()) this.#asm.get(this.#spillLocal(height + offset, type));
+  /**
+   * Pushes what the spill locals of operands from `height` up hold. Where a re-entry passes, one that is not live may hold
+   * null against its type: a dummy takes its place.
+   */
+  getSpilled(height: number, types: readonly ValType[], dummy: (type: ValType) => readonly Instr[] | null): void {
+    for (const [offset, type] of types.entries()) {
+      const local = this.#spillLocal(height + offset, type);
+      this.#asm.get(local);
+      if (!isRef(type) || type.nullable) continue;
+      this.#asm.do('ref.is_null').open('if');
+      this.#asm.pushAll(dummy(type) ?? [made('unreachable', {})]).set(local).close();
+      this.#asm.get(local).do('ref.as_non_null');
+    }
   }
 
   /** Emits the top operand and forgets it. */

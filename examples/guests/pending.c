@@ -1,0 +1,45 @@
+// Has every signal pending that can be, all at once, then lets them go.
+#include "guest.h"
+
+static volatile uint32_t handled;
+static volatile int order[2 * 65];
+
+static void note(int signo) { order[handled++] = signo; }
+
+int main(void) {
+  sigset_t all, none, pending;
+  sigfillset(&all);
+  sigemptyset(&none);
+  uint32_t catchable = 0;
+  for (int signo = 1; signo <= 64; signo++) {
+    // 32 and 33 belong to the thread library on Linux.
+    if (signo == SIGKILL || signo == SIGSTOP || signo == 32 || signo == 33) continue;
+    struct sigaction act = {0};
+    act.sa_handler = note;
+    act.sa_mask = all;
+    if (sigaction(signo, &act, 0) != 0) return printf("sigaction %d\n", signo), 1;
+    catchable++;
+  }
+  if (sigprocmask(SIG_SETMASK, &all, 0) != 0) return 1;
+  // SIGCONT comes first: it takes back stop signals that are pending, and they take it back.
+  raise(SIGCONT);
+  for (int signo = 1; signo <= 64; signo++) {
+    if (signo == SIGKILL || signo == SIGSTOP || signo == SIGCONT || signo == 32 || signo == 33) continue;
+    for (int twice = 0; twice < 2 && (signo < SIGRTMIN || twice == 0); twice++) {
+      if (raise(signo) != 0) return printf("raise %d\n", signo), 1;
+    }
+  }
+  uint32_t waiting = 0;
+  sigpending(&pending);
+  for (int signo = 1; signo <= 64; signo++) waiting += sigismember(&pending, signo) == 1;
+  printf("can be caught %u, pending %u, handled %u\n", (unsigned)catchable, (unsigned)waiting, (unsigned)handled);
+
+  if (sigprocmask(SIG_SETMASK, &none, 0) != 0) return 1;
+  for (volatile uint32_t spin = 0; handled < waiting && spin < 1000000; spin++) continue;
+  sigpending(&pending);
+  uint32_t left = 0;
+  for (int signo = 1; signo <= 64; signo++) left += sigismember(&pending, signo) == 1;
+  printf("handled %u, pending %u\n", (unsigned)handled, (unsigned)left);
+  for (uint32_t at = 0; at < handled; at++) printf("%d%c", order[at], at + 1 < handled ? ' ' : '\n');
+  return 0;
+}
