@@ -118,6 +118,8 @@ class Transformer {
   readonly #stubs: Stubs;
   readonly #lowering: Lowering;
   readonly #touching: ReadonlySet<FuncIdx>;
+  /** Functions that are translated, not copied: the instrumented ones, and those that handle suspensions. */
+  readonly #restructured = new Set<FuncIdx>();
   readonly #host: HostInterface | null;
 
   constructor(info: ModuleInfo, suspensions: Suspensions, linking: Linking, host: Host | null) {
@@ -133,6 +135,8 @@ class Transformer {
       ) {
         this.instrumented.add(index);
       }
+      if (this.instrumented.has(index) || func.body.some(({ op }) => op.startsWith('resume')))
+        this.#restructured.add(index);
     });
     this.#build = new Build(info);
     this.#state = new RuntimeState(this.#build, linking, linking === 'linked' || usesExceptions(info.module));
@@ -170,6 +174,7 @@ class Transformer {
       ),
       exports: [...module.exports.flatMap((entry) => this.#export(entry)), ...(this.#host?.exports() ?? [])],
       start: module.start === null ? null : this.#hostEntry(module.start),
+      restructured: this.#restructured,
       elems: module.elems.map(
         (elem): Elem => ({
           ...elem,
@@ -188,10 +193,7 @@ class Transformer {
 
   #func(func: Func, index: FuncIdx): Func {
     const type = this.#build.type(func.type);
-    const resumes = func.body.some(
-      (instr) => instr.op === 'resume' || instr.op === 'resume_throw' || instr.op === 'resume_throw_ref',
-    );
-    if (resumes || this.instrumented.has(index)) {
+    if (this.#restructured.has(index)) {
       return { ...func, type, ...new FunctionTranslator(this.#lowering, index).translate() };
     }
     return { ...func, type, locals: this.#build.vals(func.locals), body: this.#lowering.expr(func.body) };

@@ -2,11 +2,12 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadKnownFailures, type Mode, nativeMode } from './runner/index.ts';
+import { chaosMode } from './runner/modes/chaos.ts';
 import { closedMode, framesMode, roundtripMode } from './runner/modes/frames.ts';
 import { fileLines } from './runner/report.ts';
 import { runFile } from './runner/run.ts';
 
-const own = resolve(import.meta.dirname, 'suites');
+const here = import.meta.dirname;
 const official = process.env.BOBBIN_SPEC_SUITE ?? resolve(import.meta.dirname, '../../shared/spec-suite');
 const knownFailures = loadKnownFailures();
 
@@ -23,8 +24,11 @@ async function expectPass(file: string, mode: Mode): Promise<void> {
   expect(fileLines({ ...result, failures }).slice(1)).toEqual([]);
 }
 
-describe.each([framesMode, closedMode])('own suites, $name', (mode) => {
-  it.each(scriptsIn(own))('%s', async (name) => expectPass(join(own, name), mode));
+describe.each([framesMode, closedMode, chaosMode])('own suites, $name', (mode) => {
+  const scripts = ['suites', 'regressions'].flatMap((folder) =>
+    scriptsIn(join(here, folder)).map((name) => join(folder, name)),
+  );
+  it.each(scripts)('%s', async (name) => expectPass(join(here, name), mode));
 });
 
 describe.skipIf(!existsSync(official))('official suite', () => {
@@ -36,8 +40,8 @@ describe.skipIf(!existsSync(official))('official suite', () => {
     expect(scripts.length).toBeGreaterThan(240);
   });
 
-  describe('frames', () => {
-    it.each(switching)('%s', async (name) => expectPass(join(official, name), framesMode));
+  describe.each([framesMode, closedMode])('$name', (mode) => {
+    it.each(scripts)('%s', async (name) => expectPass(join(official, name), mode));
   });
 
   describe('roundtrip passes what the engine passes', () => {

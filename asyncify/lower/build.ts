@@ -39,6 +39,8 @@ interface AddedFunc {
 export interface Replacements
   extends Pick<Module, 'funcs' | 'tables' | 'tags' | 'globals' | 'exports' | 'elems' | 'datas' | 'imports'> {
   readonly start: FuncIdx | null;
+  /** Functions whose blocks are no longer the source's: their label names are dropped. */
+  readonly restructured: ReadonlySet<FuncIdx>;
 }
 
 /**
@@ -225,16 +227,24 @@ export class Build {
       ),
       dataCount: source.dataCount,
       customs: source.customs.map((custom) =>
-        custom.name === 'name' ? { ...custom, bytes: this.#names(custom.bytes, func, global) } : custom,
+        custom.name === 'name'
+          ? { ...custom, bytes: this.#names(custom.bytes, func, global, parts.restructured) }
+          : custom,
       ),
     };
   }
 
-  #names(bytes: Uint8Array, func: (index: number) => number, global: (index: number) => number): Uint8Array {
+  #names(
+    bytes: Uint8Array,
+    func: (index: number) => number,
+    global: (index: number) => number,
+    restructured: ReadonlySet<FuncIdx>,
+  ): Uint8Array {
     const names = remapNames(namesOf({ customs: [{ name: 'name', bytes, after: 'data', at: -1 }] }), {
       func: (index) => func(index) as FuncIdx,
       global: (index) => global(index) as GlobalIdx,
       type: (index) => this.type(index),
+      label: (owner, index) => (restructured.has(owner) ? null : index),
     });
     const added = this.#funcs.map(({ name }, index) => [func(ADDED + 0x800_0000 + index) as FuncIdx, name] as const);
     return encodeNames({ ...names, func: new Map([...names.func, ...added]) });
