@@ -40,7 +40,7 @@ export interface Replacements
   extends Pick<Module, 'funcs' | 'tables' | 'tags' | 'globals' | 'exports' | 'elems' | 'datas' | 'imports'> {
   readonly start: FuncIdx | null;
   /** Functions whose blocks are no longer the source's: their label names are dropped. */
-  readonly restructured: ReadonlySet<FuncIdx>;
+  readonly restructured?: ReadonlySet<FuncIdx>;
 }
 
 /**
@@ -228,7 +228,7 @@ export class Build {
       dataCount: source.dataCount,
       customs: source.customs.map((custom) =>
         custom.name === 'name'
-          ? { ...custom, bytes: this.#names(custom.bytes, func, global, parts.restructured) }
+          ? { ...custom, bytes: this.#names(custom.bytes, func, global, parts.restructured ?? new Set()) }
           : custom,
       ),
     };

@@ -126,7 +126,10 @@ export class Operands {
       this.#asm.get(local);
       if (!isRef(type) || type.nullable) continue;
       this.#asm.do('ref.is_null').open('if');
-      this.#asm.pushAll(dummy(type) ?? [made('unreachable', {})]).set(local).close();
+      this.#asm
+        .pushAll(dummy(type) ?? [made('unreachable', {})])
+        .set(local)
+        .close();
       this.#asm.get(local).do('ref.as_non_null');
     }
   }
