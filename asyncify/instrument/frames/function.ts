@@ -1,6 +1,6 @@
 import type { BlockType, Handler } from '../../binary/immediates.ts';
 import type { Func } from '../../binary/module.ts';
-import type { Instr } from '../../binary/opcodes.ts';
+import type { Instr, OpName } from '../../binary/opcodes.ts';
 import type { FuncIdx, LocalIdx, TypeIdx, ValType } from '../../binary/types.ts';
 import { isRef, refType } from '../../binary/types.ts';
 import { RefusedError } from '../../errors.ts';
@@ -25,6 +25,7 @@ interface Wrapper {
 /** A construct of the source that is open. */
 interface Frame {
   readonly label: Label;
+  readonly op: OpName;
   /** Set where it holds resume points: its parameters then lie in spill locals, not on the stack. */
   readonly construct: Construct | null;
   /** Operand height below its parameters. */
@@ -91,7 +92,7 @@ export class FunctionTranslator {
       this.#unwind = this.#asm.open('block');
     }
     const label = count > 0 ? this.#asm.open('block', this.#blockType([], this.#results)) : { level: -1 };
-    this.#frames.push({ label, construct: root, height: 0, params: [], results: this.#results });
+    this.#frames.push({ label, op: 'block', construct: root, height: 0, params: [], results: this.#results });
     this.#openArm(root.items, root.startsWithFirst);
     const { info } = this.#lowering;
     walkFunction(info, this.#index - info.importedFuncs, {
@@ -200,15 +201,23 @@ export class FunctionTranslator {
     if (startsWithFirst) this.#inherited = targets;
     else if (targets.length > 0) dispatch(this.#asm, this.#point, targets);
     const [first] = items;
-    if (first?.kind === 'point' && first.poll) this.#poll(first);
+    if (first?.kind === 'point' && first.poll === 'start') this.#pollHere(first);
   }
 
-  /** Emits a yield point: the poll, and a suspension to the host where it says so. */
+  /** Emits a yield point at the start of a construct. */
+  #pollHere(point: Point): void {
+    for (const local of this.#operands.localsBelow(this.#operands.height)) this.#saved.add(local);
+    const wrapper = this.#wrappers.get(point) as Wrapper;
+    this.#poll(point);
+    if (wrapper.join !== null) this.#asm.br(wrapper.join);
+    this.#reenter(point, wrapper);
+    if (wrapper.join !== null) this.#asm.close();
+  }
+
+  /** Emits a poll, and a suspension to the host where it says so. */
   #poll(point: Point): void {
     const asm = this.#asm;
     const { state, stubs, yields } = this.#lowering;
-    for (const local of this.#operands.localsBelow(this.#operands.height)) this.#saved.add(local);
-    const wrapper = this.#wrappers.get(point) as Wrapper;
     if (yields?.poll === 'fuel') {
       asm.globalGet(state.shared('fuel')).i32(1).do('i32.sub').globalSet(state.shared('fuel'));
       asm.globalGet(state.shared('fuel')).i32(0).do('i32.lt_s');
@@ -217,14 +226,33 @@ export class FunctionTranslator {
     asm.call(stubs.runtime.yield);
     this.#leaveIf(point, false);
     asm.close();
-    if (wrapper.join !== null) asm.br(wrapper.join);
+  }
+
+  /** Emits the place in front of a loop where a yield at one of its branches back resumes. */
+  #arriveBack(point: Point): void {
+    const wrapper = this.#wrappers.get(point) as Wrapper;
+    if (wrapper.join !== null) this.#asm.br(wrapper.join);
     this.#reenter(point, wrapper);
-    if (wrapper.join !== null) asm.close();
+    if (wrapper.join !== null) this.#asm.close();
+  }
+
+  /** Emits a branch back to a loop that polls there; false where the branch is another one. */
+  #branchBack(instr: Instr): boolean {
+    if (instr.op !== 'br' && instr.op !== 'br_if') return false;
+    const frame = this.#frames[this.#frames.length - 1 - instr.label] as Frame;
+    const point = frame.op === 'loop' ? frame.construct?.back : null;
+    if (point === null || point === undefined) return false;
+    this.#operands.flush();
+    if (instr.op === 'br_if') this.#asm.open('if');
+    this.#poll(point);
+    this.#asm.br(frame.label);
+    if (instr.op === 'br_if') this.#asm.close();
+    return true;
   }
 
   #needsJoin(item: Item): boolean {
     if (item.kind === 'construct') return false;
-    if (item.poll) return item.catches;
+    if (item.poll !== null) return item.catches;
     const instr = this.#func.body[item.index] as Instr;
     switch (instr.op) {
       case 'suspend':
@@ -271,7 +299,7 @@ export class FunctionTranslator {
       this.#operands.flush();
       if (instr.op === 'if') this.#operands.truncate(height + params.length);
       const label = this.#emitOpen(instr, this.#blockType(params, results), null);
-      this.#push({ label, construct, height, params, results });
+      this.#push({ label, op: instr.op, construct, height, params, results });
       return;
     }
     let condition: LocalIdx | null = null;
@@ -283,12 +311,13 @@ export class FunctionTranslator {
     this.#operands.spillAll(height);
     this.#operands.retype(height, params);
     for (const local of this.#operands.localsBelow(height)) this.#saved.add(local);
+    if (construct.back !== null) this.#arriveBack(construct.back);
     this.#arrive(construct);
     const carried = instr.op === 'loop' ? params : [];
     this.#operands.getSpilled(height, carried, (type) => this.#lowering.stubs.dummies.of(type));
     const label = this.#emitOpen(instr, this.#blockType(carried, results), this.#armChoice(construct, condition));
     if (instr.op === 'loop') this.#operands.setSpilled(height, params);
-    this.#push({ label, construct, height, params, results });
+    this.#push({ label, op: instr.op, construct, height, params, results });
     this.#openArm(construct.items.slice(0, construct.elseFrom), construct.startsWithFirst);
   }
 
@@ -419,6 +448,10 @@ export class FunctionTranslator {
         this.#operands.pushed(pushed());
         return;
       default:
+    }
+    if (this.#branchBack(instr)) {
+      this.#operands.truncate(state.low);
+      return;
     }
     this.#operands.flush();
     this.#asm.push(this.#relabel(this.#lowering.simple(instr)));

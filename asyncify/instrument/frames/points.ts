@@ -8,8 +8,11 @@ export interface Point {
   readonly kind: 'point';
   /** Index of the instruction in the body; of a yield point that of its `loop`, -1 at the function's entry. */
   readonly index: number;
-  /** Whether it is a yield point, before the first instruction of its construct. */
-  readonly poll: boolean;
+  /**
+   * Whether it is a yield point, and where it polls: before the first instruction of its construct, or at each branch back to
+   * its loop. The latter resumes in front of the loop, so that the loop itself has no jump on the resume point.
+   */
+  readonly poll: 'start' | 'back' | null;
   /** Number of the resume point, from 1. */
   readonly id: number;
   /** Whether a `try_table` of this function encloses it. */
@@ -21,6 +24,8 @@ export interface Construct {
   readonly index: number;
   readonly op: OpName;
   readonly items: Item[];
+  /** The yield point of a loop that polls at its branches back; an item of the construct around it. */
+  back: Point | null;
   /** Its lowest and highest resume point. */
   low: number;
   high: number;
@@ -69,7 +74,17 @@ export function range(item: Item): [number, number] {
 }
 
 function construct(index: number, op: OpName, low: number): Construct {
-  return { kind: 'construct', index, op, items: [], low, high: low, elseFrom: Infinity, startsWithFirst: false };
+  return {
+    kind: 'construct',
+    index,
+    op,
+    items: [],
+    back: null,
+    low,
+    high: low,
+    elseFrom: Infinity,
+    startsWithFirst: false,
+  };
 }
 
 /** Finds a function's resume points and the constructs around them; dead code has none. */
@@ -84,14 +99,16 @@ export function findPoints(
   const stack: { construct: Construct; tries: number }[] = [{ construct: root, tries: 0 }];
   let count = 0;
   let anyCatches = false;
-  const poll = (polled: Construct, tries: number): void => {
+  const poll = (polled: Construct, kind: 'start' | 'back', into: Construct, tries: number): void => {
     if (!isPolled(polled.index)) return;
-    const point: Point = { kind: 'point', index: polled.index, poll: true, id: ++count, catches: tries > 0 };
+    const point: Point = { kind: 'point', index: polled.index, poll: kind, id: ++count, catches: tries > 0 };
     anyCatches ||= point.catches;
-    polled.items.push(point);
+    into.items.push(point);
     polls.set(polled.index, point);
+    if (kind === 'back') polled.back = point;
   };
-  poll(root, 0);
+  const simple = simpleLoops(body);
+  poll(root, 'start', root, 0);
   // Depth of constructs opened in dead code; -1: live.
   let dead = -1;
   body.forEach((instr, index) => {
@@ -105,24 +122,25 @@ export function findPoints(
       if (dead >= 0 || (op !== 'end' && op !== 'else')) return;
     }
     if (opens(op)) {
+      const back = op === 'loop' && simple.has(index);
       const opened = construct(index, op, count + 1);
       const tries = top.tries + (op === 'try_table' ? 1 : 0);
+      if (back) poll(opened, 'back', top.construct, tries);
+      opened.low = count + 1;
       stack.push({ construct: opened, tries });
-      if (op === 'loop') poll(opened, tries);
+      if (op === 'loop' && !back) poll(opened, 'start', opened, tries);
     } else if (op === 'else') {
       top.construct.elseFrom = top.construct.items.length;
     } else if (op === 'end') {
       stack.pop();
       top.construct.high = count;
       const parent = stack.at(-1)?.construct;
-      if (parent !== undefined && top.construct.items.length > 0) {
-        parent.items.push(top.construct);
-        at.set(top.construct.index, top.construct);
-      }
+      if (parent !== undefined && top.construct.items.length > 0) parent.items.push(top.construct);
+      if (top.construct.items.length > 0 || top.construct.back !== null) at.set(top.construct.index, top.construct);
     } else if (LEAVES.has(op)) {
       dead = 0;
     } else if (unwinds(instr)) {
-      const point: Point = { kind: 'point', index, poll: false, id: ++count, catches: top.tries > 0 };
+      const point: Point = { kind: 'point', index, poll: null, id: ++count, catches: top.tries > 0 };
       anyCatches ||= point.catches;
       top.construct.items.push(point);
       at.set(index, point);
@@ -134,4 +152,26 @@ export function findPoints(
       first?.kind === 'construct' && first.op !== 'if' && construct.op !== 'if' && first.index === construct.index + 1;
   }
   return { root, at, polls, count, anyCatches };
+}
+
+/** Loops without parameters that only `br` and `br_if` start over. */
+function simpleLoops(body: Expr): ReadonlySet<number> {
+  const result = new Set<number>();
+  const stack: number[] = [];
+  const other = (label: number): void => {
+    result.delete(stack[stack.length - 1 - label] ?? -1);
+  };
+  body.forEach((instr, index) => {
+    if ('block' in instr) {
+      stack.push(index);
+      if (instr.op === 'loop' && instr.block.kind !== 'type') result.add(index);
+      if (instr.op === 'try_table') for (const clause of instr.catches) other(clause.label + 1);
+    } else if (instr.op === 'end') stack.pop();
+    else if ('labels' in instr) for (const label of instr.labels) other(label);
+    else if ('cast' in instr) other(instr.cast.label);
+    else if ('handlers' in instr) {
+      for (const handler of instr.handlers) if (handler.kind === 'label') other(handler.label);
+    } else if ('label' in instr && instr.op !== 'br' && instr.op !== 'br_if') other(instr.label);
+  });
+  return result;
 }
