@@ -143,8 +143,11 @@ export function encodeInstr(writer: Writer, instr: Instr): void {
   for (let i = 0; i < names.length; i++) writes[i]?.(writer, values[names[i] as string] as never);
 }
 
-/** Writes an expression and its final `end`. */
-export function encodeExpr(writer: Writer, body: Expr): void {
-  for (const instr of body) encodeInstr(writer, instr);
+/** Writes an expression and its final `end`; `unlikely` is told the writer's length before each branch of that kind. */
+export function encodeExpr(writer: Writer, body: Expr, unlikely?: (length: number) => void): void {
+  for (const instr of body) {
+    if (instr.unlikely) unlikely?.(writer.length);
+    encodeInstr(writer, instr);
+  }
   writer.byte(0x0b);
 }

@@ -134,10 +134,32 @@ function writeLocals(writer: Writer, locals: readonly ValType[]): void {
   });
 }
 
-function writeFunc(writer: Writer, func: Func): void {
+/** Writes a function and returns the offsets of its unlikely branches from the start of its body. */
+function writeFunc(writer: Writer, func: Func): number[] {
+  const unlikely: number[] = [];
   writer.sized(() => {
+    const start = writer.length;
     writeLocals(writer, func.locals);
-    encodeExpr(writer, func.body);
+    encodeExpr(writer, func.body, (length) => unlikely.push(length - start));
+  });
+  return unlikely;
+}
+
+/** Custom section of the branch hinting proposal, which has to stand before the code section it speaks of. */
+const BRANCH_HINTS = 'metadata.code.branch_hint';
+
+function writeHints(writer: Writer, hints: readonly (readonly [func: number, offsets: readonly number[]])[]): void {
+  writer.byte(0);
+  writer.sized(() => {
+    writer.name(BRANCH_HINTS);
+    writer.vec(hints, (out, [func, offsets]) => {
+      out.u32(func);
+      out.vec(offsets, (hint, offset) => {
+        hint.u32(offset);
+        hint.u32(1);
+        hint.byte(0);
+      });
+    });
   });
 }
 
@@ -146,7 +168,7 @@ function list<T>(writer: Writer, items: readonly T[], item: (writer: Writer, val
 }
 
 /** What is between each section's size and its end; nothing where the section need not be there. */
-const CONTENT: { readonly [S in Section]: (writer: Writer, module: Module) => void } = {
+const CONTENT: { readonly [S in Exclude<Section, 'code'>]: (writer: Writer, module: Module) => void } = {
   type: (writer, module) => list(writer, module.recGroups, writeRecGroup),
   import: (writer, module) => list(writer, module.imports, writeImport),
   function: (writer, module) => list(writer, module.funcs, (out, func) => writeTypeIdx(out, func.type)),
@@ -162,9 +184,21 @@ const CONTENT: { readonly [S in Section]: (writer: Writer, module: Module) => vo
   datacount: (writer, module) => {
     if (module.dataCount) writer.u32(module.datas.length);
   },
-  code: (writer, module) => list(writer, module.funcs, writeFunc),
   data: (writer, module) => list(writer, module.datas, writeData),
 };
+
+/** Writes the content of the code section, and to `before` the hints that have to precede it. */
+function writeCode(content: Writer, before: Writer, module: Module): void {
+  const imported = module.imports.filter(({ desc }) => desc.kind === 'func').length;
+  const hints: [number, number[]][] = [];
+  let func = imported;
+  list(content, module.funcs, (out, entry) => {
+    const unlikely = writeFunc(out, entry);
+    if (unlikely.length > 0) hints.push([func, unlikely]);
+    func++;
+  });
+  if (hints.length > 0) writeHints(before, hints);
+}
 
 /**
  * Encodes a module (Wasm 3.0 §5.5): shortest integers, shortest segment forms, no empty sections, every custom section behind the
@@ -177,7 +211,8 @@ export function encode(module: Module): Uint8Array<ArrayBuffer> {
   for (const section of SECTIONS) {
     if (section !== 'start-of-module') {
       const content = new Writer();
-      CONTENT[section](content, module);
+      if (section === 'code') writeCode(content, writer, module);
+      else CONTENT[section](content, module);
       if (content.length > 0) {
         writer.byte(SECTION_IDS[section]);
         writer.u32(content.length);

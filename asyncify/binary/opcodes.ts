@@ -19,9 +19,10 @@ type Words<S extends string> = S extends `${infer A} ${infer B}` ? A | Words<B> 
 export type OpName = Row[0];
 type RowOf<N extends OpName> = Extract<Row, readonly [N, ...unknown[]]>;
 
-/** A decoded instruction: its mnemonic, its immediates by name, and its byte offset in the module (-1: made by the transform). */
+/** A decoded instruction: its mnemonic, its immediates by name, and its byte offset in the module (-1: made by the
+ * transform); `unlikely` is set on an `if` or `br_if` whose condition hardly ever holds. */
 export type Instr<N extends OpName = OpName> = N extends OpName
-  ? { readonly op: N; readonly at: number } & {
+  ? { readonly op: N; readonly at: number; readonly unlikely?: true } & {
       readonly [K in Words<RowOf<N>[2]> & ImmediateName]: Immediates[K];
     }
   : never;

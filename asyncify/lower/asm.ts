@@ -51,6 +51,11 @@ export class Asm {
     this.out.push(made(op, { block }));
     return { level: this.#level++ };
   }
+  /** Opens an `if` that is hardly ever entered; engines lay its code out of the way. */
+  openUnlikely(): Label {
+    this.out.push({ ...made('if', { block: EMPTY }), unlikely: true } as Instr);
+    return { level: this.#level++ };
+  }
   openTry(block: BlockType, catches: readonly SymbolicCatch[]): Label {
     const depth = (label: Label): LabelIdx => this.depthOf(label);
     this.out.push(
@@ -83,6 +88,9 @@ export class Asm {
   }
   brIf(label: Label): this {
     return this.op('br_if', { label: this.depthOf(label) });
+  }
+  brIfUnlikely(label: Label): this {
+    return this.push({ ...made('br_if', { label: this.depthOf(label) }), unlikely: true } as Instr);
   }
   /** The last label is the default. */
   brTable(labels: readonly Label[]): this {

@@ -226,11 +226,14 @@ export class Build {
         data.mode.kind === 'active' ? { ...data, mode: { ...data.mode, offset: expr(data.mode.offset) } } : data,
       ),
       dataCount: source.dataCount,
-      customs: source.customs.map((custom) =>
-        custom.name === 'name'
-          ? { ...custom, bytes: this.#names(custom.bytes, func, global, parts.restructured ?? new Set()) }
-          : custom,
-      ),
+      // Metadata of code speaks of offsets that are gone.
+      customs: source.customs
+        .filter(({ name }) => !name.startsWith('metadata.code.'))
+        .map((custom) =>
+          custom.name === 'name'
+            ? { ...custom, bytes: this.#names(custom.bytes, func, global, parts.restructured ?? new Set()) }
+            : custom,
+        ),
     };
   }
 

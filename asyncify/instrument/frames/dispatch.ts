@@ -21,11 +21,11 @@ export function dispatch(asm: Asm, point: LocalIdx, targets: readonly Target[]):
   const last = sorted.at(-1);
   if (first === undefined || last === undefined) return;
   if (first === last) {
-    asm.get(point).brIf(first.label);
+    asm.get(point).brIfUnlikely(first.label);
     return;
   }
-  const normal = asm.open('block');
-  asm.get(point).do('i32.eqz').brIf(normal);
+  asm.get(point);
+  const normal = asm.openUnlikely();
   const span = last.high - first.low + 1;
   if (span <= DENSITY * sorted.length + 8) {
     const labels: Label[] = [];

@@ -115,8 +115,7 @@ export class FunctionTranslator {
     const frame = this.#locals.add(refType(type, true));
     const point = this.#point;
     const asm = new Asm();
-    const fresh = asm.open('block');
-    asm.globalGet(state.reentering).do('i32.eqz').brIf(fresh);
+    asm.globalGet(state.reentering).openUnlikely();
     asm.i32(0).globalSet(state.reentering);
     asm.globalGet(state.shared('current')).structGet(T.stack, STACK.top).cast(refType(type, false)).tee(frame);
     asm.structGet(type, FRAME.point);
@@ -222,7 +221,7 @@ export class FunctionTranslator {
       asm.globalGet(state.shared('fuel')).i32(1).do('i32.sub').globalSet(state.shared('fuel'));
       asm.globalGet(state.shared('fuel')).i32(0).do('i32.lt_s');
     } else asm.globalGet(state.shared('epoch'));
-    asm.open('if');
+    asm.openUnlikely();
     asm.call(stubs.runtime.yield);
     this.#leaveIf(point, false);
     asm.close();
@@ -236,17 +235,43 @@ export class FunctionTranslator {
     if (wrapper.join !== null) this.#asm.close();
   }
 
-  /** Emits a branch back to a loop that polls there; false where the branch is another one. */
+  /** The yield point at a branch, where it goes back to a loop that polls there. */
+  #backOf(label: number): Point | null {
+    const frame = this.#frames[this.#frames.length - 1 - label];
+    return frame?.op === 'loop' ? (frame.construct?.back ?? null) : null;
+  }
+
+  /** Emits a branch back to loops that poll there; false where the instruction is none. */
   #branchBack(instr: Instr): boolean {
-    if (instr.op !== 'br' && instr.op !== 'br_if') return false;
-    const frame = this.#frames[this.#frames.length - 1 - instr.label] as Frame;
-    const point = frame.op === 'loop' ? frame.construct?.back : null;
-    if (point === null || point === undefined) return false;
+    if (instr.op === 'br' || instr.op === 'br_if') {
+      const point = this.#backOf(instr.label);
+      if (point === null) return false;
+      this.#operands.flush();
+      const { label } = this.#frames[this.#frames.length - 1 - instr.label] as Frame;
+      if (instr.op === 'br_if') this.#asm.open('if');
+      this.#poll(point);
+      this.#asm.br(label);
+      if (instr.op === 'br_if') this.#asm.close();
+      return true;
+    }
+    if (instr.op !== 'br_table') return false;
+    const backs = new Map<number, Point>();
+    for (const label of instr.labels) {
+      const point = this.#backOf(label);
+      if (point !== null) backs.set(label, point);
+    }
+    if (backs.size === 0) return false;
+    // Such a loop takes no operands, so none of the labels does, and the index alone has to come into the blocks.
     this.#operands.flush();
-    if (instr.op === 'br_if') this.#asm.open('if');
-    this.#poll(point);
-    this.#asm.br(frame.label);
-    if (instr.op === 'br_if') this.#asm.close();
+    const index = this.#temp('condition', 'i32');
+    this.#asm.set(index);
+    const polled = new Map([...backs.keys()].map((label) => [label, this.#asm.open('block')]));
+    this.#asm.get(index).brTable(instr.labels.map((label) => polled.get(label) ?? this.#labelOf(label)));
+    for (const [label, point] of [...backs].reverse()) {
+      this.#asm.close();
+      this.#poll(point);
+      this.#asm.br(this.#labelOf(label));
+    }
     return true;
   }
 
@@ -568,21 +593,21 @@ export class FunctionTranslator {
     const asm = this.#asm;
     const { state } = this.#lowering;
     if (state.linking === 'closed') {
-      asm.globalGet(state.unwinding).open('if');
+      asm.globalGet(state.unwinding).openUnlikely();
       this.#leave(point);
       asm.close();
       return;
     }
     if (shared) {
-      asm.globalGet(state.shared('unwinding')).open('if');
+      asm.globalGet(state.shared('unwinding')).openUnlikely();
       asm.i32(1).globalSet(state.unwinding);
       this.#leave(point);
       asm.close();
       return;
     }
     // Whoever unwinds out of this module leaves its flag set; the shared one tells whether that is over.
-    asm.globalGet(state.unwinding).open('if');
-    asm.globalGet(state.shared('unwinding')).open('if');
+    asm.globalGet(state.unwinding).openUnlikely();
+    asm.globalGet(state.shared('unwinding')).openUnlikely();
     this.#leave(point);
     asm.close();
     asm.i32(0).globalSet(state.unwinding).close();

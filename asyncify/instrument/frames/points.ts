@@ -154,7 +154,7 @@ export function findPoints(
   return { root, at, polls, count, anyCatches };
 }
 
-/** Loops without parameters that only `br` and `br_if` start over. */
+/** Loops without parameters that only `br`, `br_if` and `br_table` start over. */
 function simpleLoops(body: Expr): ReadonlySet<number> {
   const result = new Set<number>();
   const stack: number[] = [];
@@ -167,7 +167,6 @@ function simpleLoops(body: Expr): ReadonlySet<number> {
       if (instr.op === 'loop' && instr.block.kind !== 'type') result.add(index);
       if (instr.op === 'try_table') for (const clause of instr.catches) other(clause.label + 1);
     } else if (instr.op === 'end') stack.pop();
-    else if ('labels' in instr) for (const label of instr.labels) other(label);
     else if ('cast' in instr) other(instr.cast.label);
     else if ('handlers' in instr) {
       for (const handler of instr.handlers) if (handler.kind === 'label') other(handler.label);
