@@ -145,7 +145,7 @@ export class Runtime {
       const asm = new Asm();
       asm.globalGet(state.shared('current')).set(stack);
       asm.get(stack).get(stack).structGet(T.stack, STACK.depth).i32(1).do('i32.add').structSet(T.stack, STACK.depth);
-      asm.get(stack).structGet(T.stack, STACK.depth).globalGet(state.frameLimit).do('i32.gt_u').open('if');
+      asm.get(stack).structGet(T.stack, STACK.depth).globalGet(state.frameLimit).do('i32.gt_u').openUnlikely();
       state.trap(asm, 'exhausted');
       asm.close();
       asm.globalGet(state.shared('unwinding')).i32(UNWINDING.begun).do('i32.eq').open('if');
@@ -173,7 +173,7 @@ export class Runtime {
       asm
         .get(0 as LocalIdx)
         .do('ref.is_null')
-        .open('if');
+        .openUnlikely();
       state.trap(asm, 'nullException');
       asm.close();
       asm
@@ -210,10 +210,10 @@ export function lastSaved(state: RuntimeState, asm: Asm, stack: LocalIdx, frame:
 
 /** Emits the traps of an operand that must be a live continuation. */
 export function checkContinuation(state: RuntimeState, asm: Asm, cont: LocalIdx): void {
-  asm.get(cont).do('ref.is_null').open('if');
+  asm.get(cont).do('ref.is_null').openUnlikely();
   state.trap(asm, 'nullContinuation');
   asm.close();
-  asm.get(cont).structGet(T.cont, CONT.stack).do('ref.is_null').open('if');
+  asm.get(cont).structGet(T.cont, CONT.stack).do('ref.is_null').openUnlikely();
   state.trap(asm, 'consumed');
   asm.close();
 }

@@ -86,7 +86,7 @@ export class Stubs {
       const func = build.addFunc(build.funcType([body], [refType(build.type(cont), false)]), `cont.new ${cont}`);
       const asm = new Asm();
       const param = 0 as LocalIdx;
-      asm.get(param).do('ref.is_null').open('if');
+      asm.get(param).do('ref.is_null').openUnlikely();
       this.state.trap(asm, 'nullFunction');
       asm.close();
       asm.globalGet(this.state.fresh).get(param).structNew(build.type(cont));
