@@ -3,24 +3,17 @@ import type { Func } from '../../binary/module.ts';
 import type { Instr, OpName } from '../../binary/opcodes.ts';
 import type { FuncIdx, LocalIdx, TypeIdx, ValType } from '../../binary/types.ts';
 import { isRef, refType } from '../../binary/types.ts';
-import { RefusedError } from '../../errors.ts';
 import { Asm, EMPTY, type Label, Locals, made } from '../../lower/asm.ts';
 import type { Code } from '../../lower/build.ts';
-import { UNWINDING } from '../../lower/interface.ts';
-import { CATCHES, FRAME, STACK, T } from '../../lower/runtime-types.ts';
+import { T } from '../../lower/runtime-types.ts';
 import { type WalkState, walkFunction } from '../../validate/index.ts';
-import { dispatch, type Target } from './dispatch.ts';
+import { withFrame } from './frame-code.ts';
 import { liveAtPoints } from './liveness.ts';
 import type { Ended, Lowering, ResumeInstr } from './lowering.ts';
 import { Operands } from './operands.ts';
 import { type Construct, findPoints, type Item, leaves, opens, type Point, type Points, range } from './points.ts';
-import { frameType, nullable } from './stubs.ts';
-
-/** The labels at one item: where re-entry arrives, and where the normal way joins again. */
-interface Wrapper {
-  readonly arrive: Label;
-  readonly join: Label | null;
-}
+import { ResumePoints } from './resume-points.ts';
+import { nullable } from './stubs.ts';
 
 /** A construct of the source that is open. */
 interface Frame {
@@ -50,15 +43,12 @@ export class FunctionTranslator {
   readonly #locals: Locals;
   readonly #operands: Operands;
   readonly #points: Points;
-  readonly #wrappers = new Map<Item, Wrapper>();
+  readonly #resumes: ResumePoints;
   readonly #frames: Frame[] = [];
   readonly #saved = new Set<number>();
   readonly #temps = new Map<string, LocalIdx>();
-  #unwind: Label | null = null;
   /** Nesting of constructs opened in dead code; -1: live. */
   #dead = -1;
-  /** Targets that the first construct of the one just opened has to dispatch to. */
-  #inherited: readonly Target[] = [];
 
   constructor(lowering: Lowering, index: FuncIdx) {
     this.#lowering = lowering;
@@ -73,6 +63,7 @@ export class FunctionTranslator {
     // Re-entry jumps over assignments, so that a local without default would not count as initialised.
     for (const type of this.#localTypes.slice(params.length)) this.#locals.add(nullable(type));
     this.#operands = new Operands(this.#asm, this.#locals);
+    this.#resumes = new ResumePoints(this.#asm, lowering, () => this.#point);
     this.#points = findPoints(
       this.#func.body,
       (instr) => suspensions.unwinds(instr) !== null,
@@ -89,7 +80,7 @@ export class FunctionTranslator {
         isPolled: (index: number): boolean => this.#points.polls.has(index),
       };
       for (const local of liveAtPoints(body, this.#localTypes.length, test)) this.#saved.add(local);
-      this.#unwind = this.#asm.open('block');
+      this.#resumes.begin();
     }
     const label = count > 0 ? this.#asm.open('block', this.#blockType([], this.#results)) : { level: -1 };
     this.#frames.push({ label, op: 'block', construct: root, height: 0, params: [], results: this.#results });
@@ -101,60 +92,18 @@ export class FunctionTranslator {
     if (this.#dead < 0) this.#operands.flush();
     if (count === 0) return { locals: this.#locals.declared, body: this.#asm.out };
     this.#asm.close().do('return').close();
-    return this.#withFrame();
-  }
-
-  // ---- the frame around the body
-
-  #withFrame(): Code {
-    const { build, stubs, state } = this.#lowering;
-    const saved = [...this.#saved].sort((a, b) => a - b) as LocalIdx[];
-    const typeOf = (local: LocalIdx): ValType =>
-      this.#localTypes[local] ?? (this.#locals.declared[local - this.#params.length] as ValType);
-    const type = frameType(build, saved.map(typeOf));
-    const frame = this.#locals.add(refType(type, true));
-    const point = this.#point;
-    const asm = new Asm();
-    asm.globalGet(state.reentering).openUnlikely();
-    asm.i32(0).globalSet(state.reentering);
-    asm.globalGet(state.shared('current')).structGet(T.stack, STACK.top).cast(refType(type, false)).tee(frame);
-    asm.structGet(type, FRAME.point);
-    if (this.#points.anyCatches) asm.i32(~CATCHES).do('i32.and');
-    asm.set(point);
-    saved.forEach((local, index) => {
-      asm.get(frame).structGet(type, FRAME.locals + index);
-      if (local < this.#params.length && this.#nonNull(local)) asm.do('ref.as_non_null');
-      asm.set(local);
+    return withFrame(this.#lowering, {
+      index: this.#index,
+      type: this.#func.type,
+      at: this.#func.at,
+      params: this.#params,
+      results: this.#results,
+      locals: this.#locals,
+      body: this.#asm.out,
+      saved: this.#saved,
+      point: this.#point,
+      anyCatches: this.#points.anyCatches,
     });
-    asm.close().pushAll(this.#asm.out);
-    asm.get(frame).do('ref.is_null').open('if');
-    const reentry = stubs.reentry(this.#index, this.#func.type, `${this.#index}`);
-    asm
-      .null(T.frame)
-      .op('ref.func', { func: build.declare(reentry) })
-      .get(point);
-    for (const local of saved) asm.get(local);
-    asm.structNew(type).call(stubs.runtime.save).else();
-    asm.i32(UNWINDING.kept).globalSet(state.shared('unwinding'));
-    asm.get(frame).get(point).structSet(type, FRAME.point);
-    for (const [index, local] of saved.entries()) {
-      asm
-        .get(frame)
-        .get(local)
-        .structSet(type, FRAME.locals + index);
-    }
-    asm.close();
-    for (const result of this.#results) {
-      const code = stubs.dummies.of(result);
-      if (code === null) {
-        throw new RefusedError('a function whose result type has no value cannot unwind', {
-          offset: this.#func.at,
-          func: this.#index,
-        });
-      }
-      asm.pushAll(code);
-    }
-    return { locals: this.#locals.declared, body: asm.out };
   }
 
   get #point(): LocalIdx {
@@ -185,54 +134,14 @@ export class FunctionTranslator {
     return (this.#frames[this.#frames.length - 1 - index] as Frame).label;
   }
 
-  /** Opens the labels of an arm's items and emits the jump towards them. */
+  /** Opens an arm of a construct: the labels of its items, and a yield point that is its first. */
   #openArm(items: readonly Item[], startsWithFirst: boolean): void {
-    const targets = [...this.#inherited];
-    this.#inherited = [];
-    for (let at = items.length - 1; at >= (startsWithFirst ? 1 : 0); at--) {
-      const item = items[at] as Item;
-      const join = this.#needsJoin(item) ? this.#asm.open('block') : null;
-      const arrive = this.#asm.open('block');
-      this.#wrappers.set(item, { arrive, join });
-      const [low, high] = range(item);
-      targets.push({ low, high, label: arrive });
-    }
-    if (startsWithFirst) this.#inherited = targets;
-    else if (targets.length > 0) dispatch(this.#asm, this.#point, targets);
+    this.#resumes.openItems(items, startsWithFirst, (item) => this.#needsJoin(item));
     const [first] = items;
-    if (first?.kind === 'point' && first.poll === 'start') this.#pollHere(first);
-  }
-
-  /** Emits a yield point at the start of a construct. */
-  #pollHere(point: Point): void {
+    if (first?.kind !== 'point' || first.poll !== 'start') return;
     for (const local of this.#operands.localsBelow(this.#operands.height)) this.#saved.add(local);
-    const wrapper = this.#wrappers.get(point) as Wrapper;
-    this.#poll(point);
-    if (wrapper.join !== null) this.#asm.br(wrapper.join);
-    this.#reenter(point, wrapper);
-    if (wrapper.join !== null) this.#asm.close();
-  }
-
-  /** Emits a poll, and a suspension to the host where it says so. */
-  #poll(point: Point): void {
-    const asm = this.#asm;
-    const { state, stubs, yields } = this.#lowering;
-    if (yields?.poll === 'fuel') {
-      asm.globalGet(state.shared('fuel')).i32(1).do('i32.sub').globalSet(state.shared('fuel'));
-      asm.globalGet(state.shared('fuel')).i32(0).do('i32.lt_s');
-    } else asm.globalGet(state.shared('epoch'));
-    asm.openUnlikely();
-    asm.call(stubs.runtime.yield);
-    this.#leaveIf(point, false);
-    asm.close();
-  }
-
-  /** Emits the place in front of a loop where a yield at one of its branches back resumes. */
-  #arriveBack(point: Point): void {
-    const wrapper = this.#wrappers.get(point) as Wrapper;
-    if (wrapper.join !== null) this.#asm.br(wrapper.join);
-    this.#reenter(point, wrapper);
-    if (wrapper.join !== null) this.#asm.close();
+    this.#resumes.poll(first);
+    this.#resumes.reenter(first);
   }
 
   /** The yield point at a branch, where it goes back to a loop that polls there. */
@@ -249,7 +158,7 @@ export class FunctionTranslator {
       this.#operands.flush();
       const { label } = this.#frames[this.#frames.length - 1 - instr.label] as Frame;
       if (instr.op === 'br_if') this.#asm.open('if');
-      this.#poll(point);
+      this.#resumes.poll(point);
       this.#asm.br(label);
       if (instr.op === 'br_if') this.#asm.close();
       return true;
@@ -269,7 +178,7 @@ export class FunctionTranslator {
     this.#asm.get(index).brTable(instr.labels.map((label) => polled.get(label) ?? this.#labelOf(label)));
     for (const [label, point] of [...backs].reverse()) {
       this.#asm.close();
-      this.#poll(point);
+      this.#resumes.poll(point);
       this.#asm.br(this.#labelOf(label));
     }
     return true;
@@ -305,11 +214,6 @@ export class FunctionTranslator {
     }
   }
 
-  /** The way of a re-entry meets the normal one where an item's code starts. */
-  #arrive(item: Item): void {
-    if (this.#wrappers.has(item)) this.#asm.close();
-  }
-
   #open(instr: Instr & { readonly block: BlockType }, index: number, state: WalkState): void {
     const { build } = this.#lowering;
     const control = state.controls.at(-1);
@@ -336,8 +240,8 @@ export class FunctionTranslator {
     this.#operands.spillAll(height);
     this.#operands.retype(height, params);
     for (const local of this.#operands.localsBelow(height)) this.#saved.add(local);
-    if (construct.back !== null) this.#arriveBack(construct.back);
-    this.#arrive(construct);
+    if (construct.back !== null) this.#resumes.reenter(construct.back);
+    this.#resumes.arrive(construct);
     const carried = instr.op === 'loop' ? params : [];
     this.#operands.getSpilled(height, carried, (type) => this.#lowering.stubs.dummies.of(type));
     const label = this.#emitOpen(instr, this.#blockType(carried, results), this.#armChoice(construct, condition));
@@ -530,22 +434,21 @@ export class FunctionTranslator {
     this.#operands.truncate(low);
     for (const local of this.#operands.localsBelow(low)) this.#saved.add(local);
     const asm = this.#asm;
-    const wrapper = this.#wrappers.get(point) as Wrapper;
     const results = build.vals(state.operands.slice(low) as ValType[]);
     const unwinds = suspensions.unwinds(instr);
     switch (instr.op) {
       case 'suspend':
         runtime.store(asm, build.vals(this.#lowering.tagType(instr.tag).params));
         asm.globalGet(runtime.tag(instr.tag)).call(this.#lowering.stubs.runtime.suspend);
-        this.#leave(point);
-        this.#reenter(point, wrapper);
+        this.#resumes.leave(point);
+        this.#resumes.reenter(point);
         runtime.load(asm, results);
         this.#pushResults(low, results);
         return;
       case 'switch':
         this.#lowering.switch(asm, instr, this.#continuation(instr.type));
-        this.#leave(point);
-        this.#reenter(point, wrapper);
+        this.#resumes.leave(point);
+        this.#resumes.reenter(point);
         runtime.load(asm, results);
         this.#pushResults(low, results);
         return;
@@ -553,75 +456,26 @@ export class FunctionTranslator {
       case 'resume_throw':
       case 'resume_throw_ref': {
         const ended = this.#emitResume(instr);
-        this.#leaveIf(point, unwinds === 'shared');
-        if (wrapper.join !== null) asm.br(wrapper.join);
-        this.#reenter(point, wrapper);
-        if (wrapper.join !== null) {
+        this.#resumes.leaveIf(point, unwinds === 'shared');
+        this.#resumes.reenter(point, () => {
           asm.globalGet(runtime.shared('outcome')).set(ended.outcome);
           asm.globalGet(runtime.shared('leaf')).set(ended.captured);
           asm.null(T.stack).globalSet(runtime.shared('leaf'));
-          asm.close();
-        }
+        });
         this.#finishResume(instr, ended, state);
         this.#pushResults(low, results);
         return;
       }
       default: {
         asm.push(this.#lowering.simple(instr));
-        this.#leaveIf(point, unwinds === 'shared');
+        this.#resumes.leaveIf(point, unwinds === 'shared');
         this.#operands.setSpilled(low, results);
-        if (wrapper.join !== null) asm.br(wrapper.join);
-        this.#reenter(point, wrapper);
-        if (wrapper.join !== null) {
+        this.#resumes.reenter(point, () => {
           runtime.load(asm, results);
           this.#operands.setSpilled(low, results);
-          asm.close();
-        }
+        });
         this.#operands.pushSpilled(results);
       }
     }
-  }
-
-  /** Emits the jump to the code that saves the frame. */
-  #leave(point: Point): void {
-    this.#asm.i32(point.id | (point.catches ? CATCHES : 0)).set(this.#point);
-    this.#asm.br(this.#unwind as Label);
-  }
-
-  /** Emits the test after what may have unwound, and the jump. `shared`: control may have left this module. */
-  #leaveIf(point: Point, shared: boolean): void {
-    const asm = this.#asm;
-    const { state } = this.#lowering;
-    if (state.linking === 'closed') {
-      asm.globalGet(state.unwinding).openUnlikely();
-      this.#leave(point);
-      asm.close();
-      return;
-    }
-    if (shared) {
-      asm.globalGet(state.shared('unwinding')).openUnlikely();
-      asm.i32(1).globalSet(state.unwinding);
-      this.#leave(point);
-      asm.close();
-      return;
-    }
-    // Whoever unwinds out of this module leaves its flag set; the shared one tells whether that is over.
-    asm.globalGet(state.unwinding).openUnlikely();
-    asm.globalGet(state.shared('unwinding')).openUnlikely();
-    this.#leave(point);
-    asm.close();
-    asm.i32(0).globalSet(state.unwinding).close();
-  }
-
-  /** Emits what a re-entry does first at its resume point: it is one no longer, and an exception may be waiting. */
-  #reenter(point: Point, wrapper: Wrapper): void {
-    const asm = this.#asm;
-    const { state } = this.#lowering;
-    this.#arrive(point);
-    asm.i32(0).set(this.#point);
-    if (!point.catches || !state.exceptions || wrapper === undefined) return;
-    const none = asm.open('block');
-    asm.globalGet(state.shared('exception')).brOnNull(none);
-    asm.null('exn').globalSet(state.shared('exception')).do('throw_ref').close();
   }
 }

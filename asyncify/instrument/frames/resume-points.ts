@@ -1,0 +1,122 @@
+import type { LocalIdx } from '../../binary/types.ts';
+import type { Asm, Label } from '../../lower/asm.ts';
+import { CATCHES } from '../../lower/runtime-types.ts';
+import { dispatch, type Target } from './dispatch.ts';
+import type { Lowering } from './lowering.ts';
+import { type Item, type Point, range } from './points.ts';
+
+/** The labels at one item: where re-entry arrives, and where the normal way joins again. */
+interface Wrapper {
+  readonly arrive: Label;
+  readonly join: Label | null;
+}
+
+/** The jumps of one function's resume points: out of it to the code that saves its frame, and back in. */
+export class ResumePoints {
+  readonly #asm: Asm;
+  readonly #lowering: Lowering;
+  /** Holds the resume point while a re-entry is on its way there, 0 in normal running. */
+  readonly #local: () => LocalIdx;
+  readonly #wrappers = new Map<Item, Wrapper>();
+  /** Targets that the first construct of the one just opened has to jump to. */
+  #inherited: readonly Target[] = [];
+  #save: Label | null = null;
+
+  constructor(asm: Asm, lowering: Lowering, local: () => LocalIdx) {
+    this.#asm = asm;
+    this.#lowering = lowering;
+    this.#local = local;
+  }
+
+  /** Opens the block behind whose end the frame is saved. */
+  begin(): void {
+    this.#save = this.#asm.open('block');
+  }
+
+  /** Opens the labels of a construct's items, and emits the jump towards them unless the first item can do it as well. */
+  openItems(items: readonly Item[], startsWithFirst: boolean, needsJoin: (item: Item) => boolean): void {
+    const targets = [...this.#inherited];
+    this.#inherited = [];
+    for (let at = items.length - 1; at >= (startsWithFirst ? 1 : 0); at--) {
+      const item = items[at] as Item;
+      const join = needsJoin(item) ? this.#asm.open('block') : null;
+      const arrive = this.#asm.open('block');
+      this.#wrappers.set(item, { arrive, join });
+      const [low, high] = range(item);
+      targets.push({ low, high, label: arrive });
+    }
+    if (startsWithFirst) this.#inherited = targets;
+    else if (targets.length > 0) dispatch(this.#asm, this.#local(), targets);
+  }
+
+  /** The way of a re-entry meets the normal one where an item's code starts. */
+  arrive(item: Item): void {
+    if (this.#wrappers.has(item)) this.#asm.close();
+  }
+
+  /** Emits the jump to the code that saves the frame. */
+  leave(point: Point): void {
+    this.#asm.i32(point.id | (point.catches ? CATCHES : 0)).set(this.#local());
+    this.#asm.br(this.#save as Label);
+  }
+
+  /** Emits the test after what may have unwound, and the jump. `shared`: control may have left this module. */
+  leaveIf(point: Point, shared: boolean): void {
+    const asm = this.#asm;
+    const { state } = this.#lowering;
+    if (state.linking === 'closed') {
+      asm.globalGet(state.unwinding).openUnlikely();
+      this.leave(point);
+      asm.close();
+      return;
+    }
+    if (shared) {
+      asm.globalGet(state.shared('unwinding')).openUnlikely();
+      asm.i32(1).globalSet(state.unwinding);
+      this.leave(point);
+      asm.close();
+      return;
+    }
+    // Whoever unwinds out of this module leaves its flag set; the shared one tells whether that is over.
+    asm.globalGet(state.unwinding).openUnlikely();
+    asm.globalGet(state.shared('unwinding')).openUnlikely();
+    this.leave(point);
+    asm.close();
+    asm.i32(0).globalSet(state.unwinding).close();
+  }
+
+  /**
+   * Emits the place where a re-entry arrives at its resume point, and what it does there first: it is one no longer, and an
+   * exception may be waiting. Where the normal way needs none of that it joins behind `restore`.
+   */
+  reenter(point: Point, restore: () => void = () => {}): void {
+    const asm = this.#asm;
+    const { state } = this.#lowering;
+    const join = this.#wrappers.get(point)?.join ?? null;
+    if (join !== null) asm.br(join);
+    this.arrive(point);
+    asm.i32(0).set(this.#local());
+    if (point.catches && state.exceptions) {
+      const none = asm.open('block');
+      asm.globalGet(state.shared('exception')).brOnNull(none);
+      asm.null('exn').globalSet(state.shared('exception')).do('throw_ref').close();
+    }
+    if (join === null) return;
+    restore();
+    asm.close();
+  }
+
+  /** Emits a poll, and a suspension to the host where it says so. */
+  poll(point: Point): void {
+    const asm = this.#asm;
+    const { state, stubs, yields } = this.#lowering;
+    if (yields?.poll === 'fuel') {
+      asm.globalGet(state.shared('fuel')).i32(1).do('i32.sub').globalSet(state.shared('fuel'));
+      asm.globalGet(state.shared('fuel')).i32(0).do('i32.lt_s');
+    } else asm.globalGet(state.shared('epoch'));
+    asm.openUnlikely();
+    asm.call(stubs.runtime.yield);
+    this.leaveIf(point, false);
+    asm.close();
+  }
+}
