@@ -4,9 +4,33 @@
 #include <errno.h>
 #include <unistd.h>
 
+// wasi-libc has WASI's numbers. No number of an error below is one of Linux's as well, so that a host may use either.
+int __bobbin_errno(int returned) {
+  switch (-returned) {
+    case 1:
+      return EPERM;
+    case 3:
+      return ESRCH;
+    case 4:
+      return EINTR;
+    case 11:
+      return EAGAIN;
+    case 12:
+      return ENOMEM;
+    case 14:
+      return EFAULT;
+    case 22:
+      return EINVAL;
+    case 38:
+      return ENOSYS;
+    default:
+      return -returned;
+  }
+}
+
 int __bobbin_result(int returned) {
   if (returned >= 0) return returned;
-  errno = -returned;
+  errno = __bobbin_errno(returned);
   return -1;
 }
 
@@ -96,7 +120,7 @@ int sigprocmask(int how, const sigset_t *restrict set, sigset_t *restrict old) {
 
 // Returns the error's number, as the functions of <pthread.h> do.
 int pthread_sigmask(int how, const sigset_t *restrict set, sigset_t *restrict old) {
-  return -host_sigprocmask(how, set, old);
+  return __bobbin_errno(host_sigprocmask(how, set, old));
 }
 
 int sigpending(sigset_t *set) { return __bobbin_result(host_sigpending(set)); }
@@ -105,6 +129,9 @@ int sigaltstack(const stack_t *restrict stack, stack_t *restrict old) {
   return __bobbin_result(host_sigaltstack(stack, old));
 }
 int kill(pid_t pid, int signo) { return __bobbin_result(host_kill(pid, signo)); }
+int sigqueue(pid_t pid, int signo, union sigval value) {
+  return __bobbin_result(host_sigqueue(pid, signo, value.sival_int));
+}
 int raise(int signo) { return __bobbin_result(host_raise(signo)); }
 int pause(void) { return __bobbin_result(host_pause()); }
 pid_t getpid(void) { return host_getpid(); }

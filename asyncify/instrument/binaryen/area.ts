@@ -7,7 +7,7 @@ import type { Build } from '../../lower/build.ts';
 const POSITION = 0n;
 const BASE = 8;
 /** Stores both words of the header: position at the base; the end is the memory's, which is as large as the largest frame. */
-const HEADER = 0xffff_ffff_0000_0000n | BigInt(BASE);
+const HEADER = BigInt.asIntN(64, (0xffff_ffffn << 32n) | BigInt(BASE));
 
 /**
  * The memory that Asyncify saves into and loads from, and what moves the one frame in it to the heap and back. It is empty
@@ -63,10 +63,7 @@ export class Area {
   /** `[(ref null $slice)] -> []`: moves the area's bytes into a slice that has room for them. */
   get refill(): FuncIdx {
     if (this.#refill !== null) return this.#refill;
-    const func = this.#build.addFunc(
-      this.#build.funcType([refType(this.slice, true)], []),
-      'asyncify refill',
-    );
+    const func = this.#build.addFunc(this.#build.funcType([refType(this.slice, true)], []), 'asyncify refill');
     const asm = new Asm();
     const body = this.#each(asm, (slice, index, address) => {
       asm.get(slice).get(index);
@@ -83,17 +80,22 @@ export class Area {
   /** `[(ref null $slice) i32] -> []`: puts a slice of so many bytes into the area. */
   get load(): FuncIdx {
     if (this.#load !== null) return this.#load;
-    const func = this.#build.addFunc(
-      this.#build.funcType([refType(this.slice, true), 'i32'], []),
-      'asyncify load',
-    );
+    const func = this.#build.addFunc(this.#build.funcType([refType(this.slice, true), 'i32'], []), 'asyncify load');
     const asm = new Asm();
-    const body = this.#each(asm, (slice, index, address) => {
-      address();
-      asm.get(slice).get(index).op('array.get', { type: this.slice });
-      asm.op('i64.store', { memarg: { align: 3, memory: this.memory, offset: BigInt(BASE) } });
-    }, 2);
-    asm.i32(0).get(1 as LocalIdx).i32(BASE).do('i32.add');
+    const body = this.#each(
+      asm,
+      (slice, index, address) => {
+        address();
+        asm.get(slice).get(index).op('array.get', { type: this.slice });
+        asm.op('i64.store', { memarg: { align: 3, memory: this.memory, offset: BigInt(BASE) } });
+      },
+      2,
+    );
+    asm
+      .i32(0)
+      .get(1 as LocalIdx)
+      .i32(BASE)
+      .do('i32.add');
     asm.op('i32.store', { memarg: { align: 2, memory: this.memory, offset: POSITION } });
     this.#build.define(func, { locals: body, body: asm.out });
     this.#load = func;

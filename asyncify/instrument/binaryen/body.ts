@@ -1,11 +1,15 @@
 import type { Instr } from '../../binary/opcodes.ts';
-import type { FuncIdx, ValType } from '../../binary/types.ts';
-import { Asm } from '../../lower/asm.ts';
+import type { FuncIdx, LabelIdx, LocalIdx, ValType } from '../../binary/types.ts';
+import { Asm, Locals, made } from '../../lower/asm.ts';
 import type { Code } from '../../lower/build.ts';
 import type { Lowering } from '../frames/lowering.ts';
+import { findPoints, type Points } from '../frames/points.ts';
 import type { AsyncifyStubs } from './stubs.ts';
 
-/** The code of instrumented functions that Asyncify gets: the source's, with polls, and calls of what it may rewind into. */
+/**
+ * The code of instrumented functions that Asyncify gets: the source's, with polls where frames have them, and with calls of
+ * stubs in place of the calls it may have to rewind into.
+ */
 export class Bodies {
   readonly #lowering: Lowering;
   readonly #stubs: AsyncifyStubs;
@@ -17,15 +21,25 @@ export class Bodies {
     this.#instrumented = instrumented;
   }
 
-  code(func: { readonly locals: readonly ValType[]; readonly body: readonly Instr[] }, index: FuncIdx): Code {
-    const { build, yields } = this.#lowering;
-    const asm = new Asm();
-    if (yields?.points.entry(index)) this.#poll(asm);
+  code(
+    func: { readonly locals: readonly ValType[]; readonly body: readonly Instr[] },
+    index: FuncIdx,
+    params: number,
+  ): Code {
+    const { build, suspensions, yields } = this.#lowering;
+    const points = findPoints(
+      func.body,
+      (instr) => suspensions.unwinds(instr) !== null,
+      (at) => (at < 0 ? yields?.points.entry(index) : yields?.points.loop(index, at)) ?? false,
+    );
+    const locals = new Locals(params);
+    for (const type of build.vals(func.locals)) locals.add(type);
+    const body = new Body(points, locals, (asm) => this.#poll(asm));
+    if (points.polls.has(-1)) this.#poll(body.asm);
     func.body.forEach((instr, at) => {
-      asm.push(this.#instr(instr));
-      if (instr.op === 'loop' && yields?.points.loop(index, at)) this.#poll(asm);
+      body.instr(this.#instr(instr), at);
     });
-    return { locals: build.vals(func.locals), body: asm.out };
+    return { locals: locals.declared, body: body.asm.out };
   }
 
   #poll(asm: Asm): void {
@@ -34,22 +48,87 @@ export class Bodies {
       asm.globalGet(state.shared('fuel')).i32(1).do('i32.sub').globalSet(state.shared('fuel'));
       asm.globalGet(state.shared('fuel')).i32(0).do('i32.lt_s');
     } else asm.globalGet(state.shared('epoch'));
-    asm.open('if').call(this.#stubs.yield).close();
+    asm.open('if');
+    asm.call(this.#stubs.yield).close();
   }
 
   #instr(instr: Instr): Instr {
     const lowering = this.#lowering;
-    const { suspensions } = lowering;
-    if (suspensions.unwinds(instr) !== null) {
+    if (lowering.suspensions.unwinds(instr) !== null) {
       if (instr.op === 'call') {
         const { func } = instr;
         if (func >= lowering.info.importedFuncs && !this.#instrumented.has(func)) {
-          return { ...instr, func: this.#stubs.passing(func, lowering.typeOf(func)) };
+          return made('call', { func: this.#stubs.passing(func, lowering.typeOf(func)) }, instr.at);
         }
       } else if (instr.op === 'call_indirect') {
-        return { op: 'call', at: instr.at, func: this.#stubs.indirect(instr.type, instr.table) } as unknown as Instr;
+        return made('call', { func: this.#stubs.indirect(instr.type, instr.table) }, instr.at);
       }
     }
     return lowering.simple(instr);
+  }
+}
+
+/** Puts the polls of loops into one function's code. */
+class Body {
+  readonly asm = new Asm();
+  readonly #points: Points;
+  readonly #locals: Locals;
+  readonly #poll: (asm: Asm) => void;
+  /** The open constructs: whether branches to them poll. */
+  readonly #back: boolean[] = [false];
+  #index: LocalIdx | null = null;
+
+  constructor(points: Points, locals: Locals, poll: (asm: Asm) => void) {
+    this.#points = points;
+    this.#locals = locals;
+    this.#poll = poll;
+  }
+
+  instr(instr: Instr, at: number): void {
+    const { asm } = this;
+    if ('block' in instr) {
+      asm.push(instr);
+      const poll = instr.op === 'loop' ? this.#points.polls.get(at)?.poll : undefined;
+      this.#back.push(poll === 'back');
+      if (poll === 'start') this.#poll(asm);
+      return;
+    }
+    if (instr.op === 'end') this.#back.pop();
+    else if ((instr.op === 'br' || instr.op === 'br_if') && this.#goesBack(instr.label)) {
+      const conditional = instr.op === 'br_if';
+      if (conditional) asm.open('if');
+      this.#poll(asm);
+      asm.op('br', { label: (instr.label + (conditional ? 1 : 0)) as LabelIdx });
+      if (conditional) asm.close();
+      return;
+    } else if (instr.op === 'br_table' && instr.labels.some((label) => this.#goesBack(label))) {
+      this.#table(instr.labels);
+      return;
+    }
+    asm.push(instr);
+  }
+
+  #goesBack(label: number): boolean {
+    return this.#back[this.#back.length - 1 - label] === true;
+  }
+
+  /** Such a loop takes no operands, so none of the labels does, and the index alone has to come into the blocks. */
+  #table(labels: readonly LabelIdx[]): void {
+    const { asm } = this;
+    const polled = [...new Set(labels)].filter((label) => this.#goesBack(label));
+    this.#index ??= this.#locals.add('i32');
+    asm.set(this.#index);
+    for (const _ of polled) asm.open('block');
+    asm.get(this.#index).op('br_table', {
+      labels: labels.map((label) => {
+        const block = polled.indexOf(label);
+        return (block >= 0 ? block : label + polled.length) as LabelIdx;
+      }),
+    });
+    polled.forEach((label, block) => {
+      asm.close();
+      this.#poll(asm);
+      asm.op('br', { label: (label + polled.length - 1 - block) as LabelIdx });
+    });
   }
 }

@@ -1,17 +1,55 @@
-import type { Func } from '../../binary/module.ts';
+import type { Func, GlobalType } from '../../binary/module.ts';
 import type { Instr, OpName } from '../../binary/opcodes.ts';
 import { OPCODES } from '../../binary/opcodes.ts';
 import { type FuncIdx, type FuncType, isRef, type TypeIdx, type ValType } from '../../binary/types.ts';
 import { RefusedError } from '../../errors.ts';
 import { type ModuleInfo, typeName, type WalkState, walkFunction } from '../../validate/index.ts';
-import type { Suspensions } from '../analysis.ts';
+import { analyse, type Suspensions } from '../analysis.ts';
 import { isConcerned } from '../concern.ts';
-import { NO_HOST, analyse } from '../analysis.ts';
 import type { YieldPoints } from '../polls.ts';
+
+/** Instructions of the first specification that are typed by hand and give no reference of their own. */
+const NUMERIC: ReadonlySet<OpName> = new Set<OpName>([
+  'unreachable',
+  'nop',
+  'block',
+  'loop',
+  'if',
+  'else',
+  'end',
+  'br',
+  'br_if',
+  'br_table',
+  'return',
+  'drop',
+  'select',
+  'local.get',
+  'local.set',
+  'local.tee',
+  'global.set',
+]);
+const handTyped: ReadonlySet<OpName> = new Set(
+  OPCODES.filter((row) => row.signature === null && !NUMERIC.has(row.name)).map((row) => row.name),
+);
 
 const switching: ReadonlySet<OpName> = new Set(
   OPCODES.filter((row) => row.proposal === 'stack-switching').map((row) => row.name),
 );
+
+const HANDLERS = 'Asyncify cannot do exception handlers in a function that may suspend';
+const BRANCHES = 'Asyncify cannot do branches on references in a function that may suspend';
+const TAIL_CALLS = 'Asyncify cannot do tail calls in a function that may suspend';
+/** What no instrumented function may contain. */
+const REFUSED: ReadonlyMap<OpName, string> = new Map<OpName, string>([
+  ['try_table', HANDLERS],
+  ['br_on_null', BRANCHES],
+  ['br_on_non_null', BRANCHES],
+  ['br_on_cast', BRANCHES],
+  ['br_on_cast_fail', BRANCHES],
+  ['return_call', TAIL_CALLS],
+  ['return_call_indirect', TAIL_CALLS],
+  ['return_call_ref', TAIL_CALLS],
+]);
 
 /** Refuses a module that has anything of stack switching in it. */
 export function refuseSwitching(info: ModuleInfo): void {
@@ -26,7 +64,7 @@ export function refuseSwitching(info: ModuleInfo): void {
   if (type >= 0) {
     throw new RefusedError(`continuation types need the frames instrumenter: type ${type}`, { offset: 0 });
   }
-  if (isConcerned(info, analyse(info, 'closed', NO_HOST), 'closed')) {
+  if (isConcerned(info, analyse(info, 'closed'), 'closed')) {
     throw new RefusedError('continuation types and control tags need the frames instrumenter', { offset: 0 });
   }
 }
@@ -48,6 +86,10 @@ export class Refusals {
 
   /** @throws RefusedError with function, instruction and offset */
   check(func: Func, index: FuncIdx): void {
+    for (const instr of func.body) {
+      const message = REFUSED.get(instr.op);
+      if (message !== undefined) refuse(message, index, instr);
+    }
     const type = this.#info.funcType(func.type);
     const signature = [...type.params, ...type.results].find(isRef);
     if (signature !== undefined) {
@@ -67,24 +109,15 @@ export class Refusals {
   #instr(instr: Instr, index: FuncIdx, locals: readonly ValType[]): void {
     const suspends = this.#suspensions.unwinds(instr) !== null;
     switch (instr.op) {
-      case 'try_table':
-        return refuse('Asyncify cannot do exception handlers in a function that may suspend', index, instr);
-      case 'br_on_null':
-      case 'br_on_non_null':
-      case 'br_on_cast':
-      case 'br_on_cast_fail':
-        return refuse('Asyncify cannot do branches on references in a function that may suspend', index, instr);
-      case 'return_call':
-      case 'return_call_indirect':
-      case 'return_call_ref':
-        return refuse('Asyncify cannot do tail calls in a function that may suspend', index, instr);
       case 'call_ref':
         if (suspends) refuse('Asyncify cannot do calls of references that may suspend', index, instr);
         return;
       case 'call':
-        return this.#call(this.#info.funcType(this.#info.funcTypes[instr.func] as TypeIdx), instr, index, suspends);
+        this.#call(this.#info.funcType(this.#info.funcTypes[instr.func] as TypeIdx), instr, index, suspends);
+        return;
       case 'call_indirect':
-        return this.#call(this.#info.funcType(instr.type), instr, index, true);
+        this.#call(this.#info.funcType(instr.type), instr, index, true);
+        return;
       case 'local.get':
       case 'local.set':
       case 'local.tee': {
@@ -98,10 +131,15 @@ export class Refusals {
       case 'loop':
       case 'if': {
         const { block } = instr;
-        const types = block.kind === 'value' ? [block.type] : block.kind === 'type' ? both(this.#info.funcType(block.type)) : [];
+        const types =
+          block.kind === 'value' ? [block.type] : block.kind === 'type' ? both(this.#info.funcType(block.type)) : [];
         const type = types.find(isRef);
         if (type !== undefined) {
-          refuse(`Asyncify cannot save references: a block in a function that may suspend takes or gives ${typeName(type)}`, index, instr);
+          refuse(
+            `Asyncify cannot save references: a block in a function that may suspend takes or gives ${typeName(type)}`,
+            index,
+            instr,
+          );
         }
         return;
       }
@@ -117,14 +155,30 @@ export class Refusals {
 
   /** Operands only: locals, parameters and blocks with references are refused already. */
   #hasReferences(func: Func): boolean {
-    return func.body.some((instr) => PUSHES_REFERENCE.has(instr.op));
+    return func.body.some((instr) => {
+      switch (instr.op) {
+        case 'global.get':
+          return isRef((this.#info.globals[instr.global] as GlobalType).type);
+        case 'call':
+          return this.#info.funcType(this.#info.funcTypes[instr.func] as TypeIdx).results.some(isRef);
+        case 'call_indirect':
+          return this.#info.funcType(instr.type).results.some(isRef);
+        default:
+          return handTyped.has(instr.op);
+      }
+    });
   }
 
   #operands(instr: Instr, at: number, index: FuncIdx, state: WalkState): void {
+    // Asyncify takes every indirect call of a function that it instruments for one that may suspend.
     const suspends =
-      this.#suspensions.unwinds(instr) !== null || (instr.op === 'loop' && this.#yields?.loop(index, at) === true);
+      instr.op === 'call_indirect' ||
+      this.#suspensions.unwinds(instr) !== null ||
+      (instr.op === 'loop' && this.#yields?.loop(index, at) === true);
     if (!suspends) return;
-    const found = state.operands.slice(0, state.low).find((operand) => typeof operand === 'object' || operand === 'refbot');
+    const found = state.operands
+      .slice(0, state.low)
+      .find((operand) => typeof operand === 'object' || operand === 'refbot');
     if (found === undefined) return;
     refuse(`Asyncify cannot save references: ${typeName(found)} waits on the operand stack`, index, instr);
   }

@@ -161,9 +161,7 @@ export class AsyncifyStubs extends Stubs {
     pushParams(asm, params);
     asm.call(body);
     asm.globalGet(state.shared('unwinding')).open('if');
-    asm
-      .null(T.frame)
-      .op('ref.func', { func: build.declare(this.#reentry(body, source)) });
+    asm.null(T.frame).op('ref.func', { func: build.declare(this.#reentry(body, source)) });
     area.used(asm);
     asm.call(area.unload).structNew(frame).call(this.runtime.save).close();
     return { locals: [], body: asm.out };
@@ -210,7 +208,8 @@ export class AsyncifyStubs extends Stubs {
       const asm = new Asm();
       pushParams(asm, params);
       asm.call(target);
-      asm.globalGet(state.shared('unwinding')).open('if').call(this.#import('stopUnwind')).close();
+      asm.globalGet(state.shared('unwinding')).open('if');
+      asm.call(this.#import('stopUnwind')).close();
       state.build.define(func, { locals: [], body: asm.out });
       return func;
     });

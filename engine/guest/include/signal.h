@@ -74,6 +74,7 @@ extern "C" {
 
 #define SS_ONSTACK 1
 #define SS_DISABLE 2
+#define SS_AUTODISARM 0x80000000
 #define MINSIGSTKSZ 2048
 #define SIGSTKSZ 8192
 
@@ -124,6 +125,18 @@ typedef struct {
   size_t ss_size;
 } stack_t;
 
+// What was interrupted, as a handler with SA_SIGINFO gets it. The mask may be changed: it holds once the handler has returned.
+typedef struct {
+  void *sp;
+} mcontext_t;
+typedef struct __ucontext {
+  unsigned long uc_flags;
+  struct __ucontext *uc_link;
+  stack_t uc_stack;
+  sigset_t uc_sigmask;
+  mcontext_t uc_mcontext;
+} ucontext_t;
+
 sighandler_t signal(int, sighandler_t);
 int sigaction(int, const struct sigaction *__restrict, struct sigaction *__restrict);
 int sigprocmask(int, const sigset_t *__restrict, sigset_t *__restrict);
@@ -133,6 +146,7 @@ int sigsuspend(const sigset_t *);
 int sigaltstack(const stack_t *__restrict, stack_t *__restrict);
 int kill(pid_t, int);
 int raise(int);
+int sigqueue(pid_t, int, union sigval);
 
 int sigemptyset(sigset_t *);
 int sigfillset(sigset_t *);

@@ -1,6 +1,6 @@
 import { type FuncType, importsOf, isRef, subTypes, type ValType } from '../../../asyncify/binary/index.ts';
 import type { Module } from '../../../asyncify/binary/module.ts';
-import { decode, type TransformOptions, transform } from '../../../asyncify/index.ts';
+import { decode, transform } from '../../../asyncify/index.ts';
 import { HOST_EXPORTS, OUTCOME } from '../../../asyncify/lower/interface.ts';
 import { type Imports, Store } from '../../../continuations/index.ts';
 import { classify } from './frames.ts';
@@ -20,7 +20,10 @@ export const yieldMode: Mode = {
 };
 
 /** Every function a script calls runs in a continuation that is unwound and rewound at every yield point. */
-export const chaosMode: Mode = { name: 'frames-chaos', createStore: () => chaosStore({ yields: 'fuel' }) as ModeStore };
+export const chaosMode: Mode = {
+  name: 'frames-chaos',
+  createStore: () => chaosStore((bytes) => transform(bytes, { yields: 'fuel' }).bytes) as ModeStore,
+};
 
 interface Chaotic {
   readonly module: WebAssembly.Module;
@@ -29,13 +32,14 @@ interface Chaotic {
 }
 type Callable = (...args: unknown[]) => unknown;
 
-function chaosStore(options: TransformOptions): ModeStore<Chaotic> {
+/** A store whose modules are given yield points that ask for fuel, and yield at each of them. */
+export function chaosStore(yielding: (bytes: Uint8Array) => Uint8Array<ArrayBuffer>): ModeStore<Chaotic> {
   const store = new Store();
   const originals = new WeakMap<object, unknown>();
   const original = (value: unknown): unknown => (typeof value === 'function' ? (originals.get(value) ?? value) : value);
   return {
     compile: (bytes) => ({
-      module: new WebAssembly.Module(transform(bytes, options).bytes),
+      module: new WebAssembly.Module(yielding(bytes)),
       callable: callableExports(decode(bytes)),
     }),
     instantiate({ module, callable }, imports) {

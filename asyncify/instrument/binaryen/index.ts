@@ -1,0 +1,80 @@
+import { decode, encode } from '../../binary/index.ts';
+import { lowerLegacyExceptions, usesLegacyExceptions } from '../../lower/legacy.ts';
+import { chainOf, checkNames, hostOf, type Transformed } from '../../transform.ts';
+import { validate } from '../../validate/index.ts';
+import { analyse } from '../analysis.ts';
+import type { Poll } from '../polls.ts';
+import { Instrumenter, withNames } from './instrument.ts';
+import { runAsyncify, type Step } from './pass.ts';
+import { refuseSwitching } from './refuse.ts';
+
+export interface BinaryenOptions {
+  /** Yield points, and what they ask. */
+  readonly yields: Poll | 'none';
+  /** Imported functions whose calls the host may suspend: `module.name`, or `module.*` for all of a module. */
+  readonly suspending: readonly string[];
+  /** How hard Binaryen's optimiser works, as in `wasm-opt -O0` to `-O3`. Default 2. (-O4 cannot do references.) */
+  readonly optimizeLevel?: 0 | 1 | 2 | 3;
+  /** How much it prefers small code: 0 (default) to 2. */
+  readonly shrinkLevel?: 0 | 1 | 2;
+  /** Is told what begins. */
+  readonly onProgress?: (step: Progress) => void;
+}
+export type Progress = 'analyse' | Step;
+
+/** The instrumenter, loaded. */
+export interface BinaryenInstrumenter {
+  /** See `transformWithBinaryen`. */
+  transform(bytes: Uint8Array, options: BinaryenOptions): Transformed;
+}
+
+/** Loads Binaryen, 15 MB; for where `transformWithBinaryen` cannot be waited for. */
+export async function loadBinaryen(): Promise<BinaryenInstrumenter> {
+  const { default: binaryen } = await import('binaryen');
+  return { transform: (bytes, options) => instrument(binaryen, bytes, options) };
+}
+
+/**
+ * Turns a module without stack switching into one whose functions the host can suspend, as `transform` does with `closed`
+ * linking, by means of Binaryen's Asyncify pass. Saves numbers only. The output has a second memory, for Asyncify.
+ *
+ * @throws MalformedError, InvalidError for bytes that are no valid module
+ * @throws RefusedError for what the pass cannot do
+ * @throws RangeError for a level that is none
+ */
+export async function transformWithBinaryen(bytes: Uint8Array, options: BinaryenOptions): Promise<Transformed> {
+  return (await loadBinaryen()).transform(bytes, options);
+}
+
+function instrument(
+  binaryen: Parameters<typeof runAsyncify>[0],
+  bytes: Uint8Array,
+  options: BinaryenOptions,
+): Transformed {
+  const { yields, onProgress } = options;
+  const optimizeLevel = level(options.optimizeLevel ?? 2, 3, 'optimizeLevel');
+  const shrinkLevel = level(options.shrinkLevel ?? 0, 2, 'shrinkLevel');
+  onProgress?.('analyse');
+  let info = validate(withNames(decode(bytes)));
+  refuseSwitching(info);
+  if (usesLegacyExceptions(info.module)) info = validate(lowerLegacyExceptions(info));
+  checkNames(info.module);
+  const host = hostOf(info, options);
+  const suspensions = analyse(info, 'closed', host);
+  const instrumenter = new Instrumenter(info, suspensions, host, yields === 'none' ? null : yields);
+  const output = runAsyncify(binaryen, instrumenter.run(), {
+    optimizeLevel,
+    shrinkLevel,
+    onStep: (step) => onProgress?.(step),
+  });
+  return {
+    bytes: encode(output),
+    changed: true,
+    instrumented: [...instrumenter.instrumented].map((func) => ({ func, chain: chainOf(suspensions, func) })),
+  };
+}
+
+function level(value: number, max: number, name: string): number {
+  if (Number.isInteger(value) && value >= 0 && value <= max) return value;
+  throw new RangeError(`${name} must be an integer from 0 to ${max}`);
+}

@@ -1,0 +1,240 @@
+import { expect, it } from 'vitest';
+import { decode, type Instr } from '../../binary/index.ts';
+import { RefusedError } from '../../index.ts';
+import { assemble } from './guest.test-data.ts';
+import { transformWithBinaryen } from './index.ts';
+
+const SUSPENDS = '(import "host" "wait" (func $wait))';
+
+/** What is refused, a module, the function (null: no function) and the instruction at fault, and the message. */
+type Case = readonly [what: string, fields: string, func: number | null, op: string | null, message: string];
+
+const cases: readonly Case[] = [
+  [
+    'stack switching',
+    `(type $f (func)) (type $c (cont $f)) (tag $t) (func (suspend $t))`,
+    0,
+    'suspend',
+    'stack switching needs the frames instrumenter',
+  ],
+  [
+    'a continuation type',
+    `(type $f (func)) (type $c (cont $f)) (func)`,
+    null,
+    null,
+    'continuation types need the frames instrumenter: type 1',
+  ],
+  [
+    'a control tag',
+    `(tag (result i32)) (func)`,
+    null,
+    null,
+    'continuation types and control tags need the frames instrumenter',
+  ],
+  [
+    'an exception handler',
+    `${SUSPENDS} (func (block $caught (try_table (catch_all $caught) (call $wait))))`,
+    1,
+    'try_table',
+    'Asyncify cannot do exception handlers in a function that may suspend',
+  ],
+  [
+    'a legacy exception handler',
+    `${SUSPENDS} (func try call $wait catch_all end)`,
+    1,
+    'try_table',
+    'Asyncify cannot do exception handlers in a function that may suspend',
+  ],
+  [
+    'br_on_null',
+    `${SUSPENDS} (func (call $wait) (block $null (drop (br_on_null $null (ref.null func)))))`,
+    1,
+    'br_on_null',
+    'Asyncify cannot do branches on references in a function that may suspend',
+  ],
+  [
+    'br_on_non_null',
+    `${SUSPENDS} (func (call $wait) (drop (block $some (result (ref func)) (br_on_non_null $some (ref.null func)) (unreachable))))`,
+    1,
+    'br_on_non_null',
+    'Asyncify cannot do branches on references in a function that may suspend',
+  ],
+  [
+    'br_on_cast',
+    `${SUSPENDS} (func (call $wait)
+      (drop (block $is (result (ref i31)) (drop (br_on_cast $is anyref (ref i31) (ref.null any))) (unreachable))))`,
+    1,
+    'br_on_cast',
+    'Asyncify cannot do branches on references in a function that may suspend',
+  ],
+  [
+    'br_on_cast_fail',
+    `${SUSPENDS} (func (call $wait)
+      (drop (block $not (result anyref) (br_on_cast_fail $not anyref (ref i31) (ref.null any)))))`,
+    1,
+    'br_on_cast_fail',
+    'Asyncify cannot do branches on references in a function that may suspend',
+  ],
+  [
+    'a block with a reference',
+    `${SUSPENDS} (func (call $wait) (drop (block (result funcref) (ref.null func))))`,
+    1,
+    'block',
+    'Asyncify cannot save references: a block in a function that may suspend takes or gives (ref null func)',
+  ],
+  [
+    'a tail call',
+    `${SUSPENDS} (func $g (call $wait)) (func (call $wait) (return_call $g))`,
+    2,
+    'return_call',
+    'Asyncify cannot do tail calls in a function that may suspend',
+  ],
+  [
+    'an indirect tail call',
+    `${SUSPENDS} (type $f (func)) (table 1 funcref)
+    (func (call $wait) (return_call_indirect (type $f) (i32.const 0)))`,
+    1,
+    'return_call_indirect',
+    'Asyncify cannot do tail calls in a function that may suspend',
+  ],
+  [
+    'a tail call of a reference',
+    `${SUSPENDS} (type $f (func)) (func (call $wait) (return_call_ref $f (ref.null $f)))`,
+    1,
+    'return_call_ref',
+    'Asyncify cannot do tail calls in a function that may suspend',
+  ],
+  [
+    'a call of a reference',
+    `${SUSPENDS} (type $f (func)) (elem declare func $g) (func $g (call $wait))
+    (global $r (ref null $f) (ref.func $g)) (func (call_ref $f (global.get $r)))`,
+    2,
+    'call_ref',
+    'Asyncify cannot do calls of references that may suspend',
+  ],
+  [
+    'a reference as a parameter',
+    `${SUSPENDS} (func (param externref) (call $wait))`,
+    1,
+    null,
+    'Asyncify cannot save references: the function may suspend and has (ref null extern) in its type',
+  ],
+  [
+    'a reference as a result',
+    `${SUSPENDS} (func (result funcref) (call $wait) (ref.null func))`,
+    1,
+    null,
+    'Asyncify cannot save references: the function may suspend and has (ref null func) in its type',
+  ],
+  [
+    'a reference in a local',
+    `${SUSPENDS} (func (local i32 funcref) (call $wait) (local.set 1 (ref.null func)))`,
+    1,
+    'local.set',
+    'Asyncify cannot save references: local 1 is (ref null func)',
+  ],
+  [
+    'a reference on the operand stack',
+    `${SUSPENDS} (table 1 funcref) (func (table.set (i32.const 0) (table.get (i32.const 0)) (call $wait)))`,
+    1,
+    'call',
+    'Asyncify cannot save references: (ref null func) waits on the operand stack',
+  ],
+  [
+    'a reference that waits for a loop that yields',
+    `${SUSPENDS} (func (ref.null extern) (loop $again (br_if $again (i32.const 0))) (drop))`,
+    1,
+    'loop',
+    'Asyncify cannot save references: (ref null extern) waits on the operand stack',
+  ],
+  [
+    'a reference as an argument of what suspends',
+    `(import "host" "wait" (func $wait (param externref))) (func (call $wait (ref.null extern)))`,
+    1,
+    'call',
+    'Asyncify cannot save references: the call takes or gives (ref null extern)',
+  ],
+  [
+    'a reference as a result of what suspends',
+    `(import "host" "wait" (func $wait (result externref))) (func (drop (call $wait)))`,
+    1,
+    'call',
+    'Asyncify cannot save references: the call takes or gives (ref null extern)',
+  ],
+  [
+    'a reference as an argument of an indirect call',
+    `${SUSPENDS} (table 1 funcref)
+    (func (call $wait) (call_indirect (param funcref) (ref.null func) (i32.const 0)))`,
+    1,
+    'call_indirect',
+    'Asyncify cannot save references: the call takes or gives (ref null func)',
+  ],
+  [
+    'a call that gives a non-null reference',
+    `${SUSPENDS} (func $g (result (ref i31)) (ref.i31 (i32.const 1))) (func (call $wait) (drop (call $g)))`,
+    2,
+    'call',
+    'Asyncify cannot save references: the call takes or gives (ref i31)',
+  ],
+];
+
+it.each(cases)('refuses %s', async (_, fields, func, op, message) => {
+  const bytes = await assemble(`(module ${fields})`);
+  const error = await transformWithBinaryen(bytes, { yields: 'fuel', suspending: ['host.*'] }).then(
+    () => null,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(RefusedError);
+  const refused = error as RefusedError;
+  expect(refused.func ?? null).toBe(func);
+  expect(refused.instruction ?? null).toBe(op);
+  const module = decode(bytes);
+  const at = func === null ? undefined : module.funcs[func - (module.imports.length > 0 ? 1 : 0)];
+  const instr: Instr | undefined = at?.body.find((each) => each.at === refused.offset);
+  // Legacy handlers are lowered before, at their offset.
+  if (op !== null) expect(instr?.op.replace(/^try$/, 'try_table')).toBe(op);
+  const place = [
+    `at byte ${refused.offset}`,
+    ...(func === null ? [] : [`function ${func}`]),
+    ...(op === null ? [] : [op]),
+  ];
+  expect(refused.message).toBe(`${message} (${place.join(', ')})`);
+  expect(refused.offset).toBe(func === null ? 0 : op === null ? at?.at : instr?.at);
+});
+
+it.each([
+  ['optimizeLevel', { optimizeLevel: 4 as never }, 'optimizeLevel must be an integer from 0 to 3'],
+  ['shrinkLevel', { shrinkLevel: 0.5 as never }, 'shrinkLevel must be an integer from 0 to 2'],
+])('refuses a bad %s', async (_, options, message) => {
+  const bytes = await assemble('(module)');
+  await expect(transformWithBinaryen(bytes, { yields: 'fuel', suspending: [], ...options })).rejects.toThrow(
+    new RangeError(message),
+  );
+});
+
+it('leaves alone what cannot suspend, whatever is in it', async () => {
+  const text = `(module
+    (type $f (func (result (ref i31))))
+    (table funcref (elem $r))
+    (func $r (type $f) (ref.i31 (i32.const 7)))
+    (func $tail (type $f) (return_call_indirect (type $f) (i32.const 0)))
+    (func $tails (type $f) (return_call $tail))
+    (func (export "f") (result i32) (local $x (ref null i31))
+      (block $caught
+        (try_table (catch_all $caught)
+          (local.set $x (call $tails))
+          (local.set $x (call_indirect (type $f) (i32.const 0)))))
+      (block $null (drop (br_on_null $null (local.get $x))))
+      (i31.get_s (local.get $x))))`;
+  for (const optimizeLevel of [0, 2] as const) {
+    const { bytes, instrumented } = await transformWithBinaryen(await assemble(text), {
+      yields: 'none',
+      suspending: [],
+      optimizeLevel,
+    });
+    expect(instrumented).toEqual([]);
+    const { Store } = await import('../../../continuations/index.ts');
+    const { exports } = new Store().instantiate(new WebAssembly.Module(bytes));
+    expect((exports.f as () => number)()).toBe(7);
+  }
+});

@@ -1,0 +1,170 @@
+import { HOST_EXPORTS, RUNTIME_MODULE } from '../../asyncify/lower/interface.ts';
+import { ProcessError } from './errors.ts';
+import { GuestMemory } from './memory.ts';
+
+/** A suspended computation of the guest's, which only the guest's own instance can resume. */
+export type Continuation = object & { readonly __brand: 'Continuation' };
+export type Outcome = readonly [outcome: number, next: Continuation | null];
+type Callable = (...args: unknown[]) => unknown;
+type Resume = (continuation: Continuation) => Outcome;
+type Throw = (continuation: Continuation, value: unknown) => Outcome;
+
+/** The export that runs a signal's handler. */
+export const DISPATCHER = '__bobbin_signal';
+/** The export that a guest goes on with when it leaves its handlers for good. */
+export const ENTER = '__bobbin_enter';
+
+export interface GuestOptions {
+  /** The exported global of the shadow stack, which the guest must then have. Default: `__stack_pointer` if exported. */
+  readonly stackPointer?: string;
+}
+
+/** An instance of a transformed module, seen from the host that runs it in continuations (asyncify, HOST_EXPORTS). */
+export class Guest {
+  readonly memory: GuestMemory | null;
+  readonly fuel: WebAssembly.Global;
+  readonly epoch: WebAssembly.Global;
+  readonly imports: ReadonlySet<string>;
+  readonly #exports: WebAssembly.Exports;
+  readonly #pending: WebAssembly.Global;
+  readonly #resume: Resume;
+  readonly #throw: Throw | null;
+  readonly #canSuspend: () => number;
+  /** By import, what sets the results of a suspended call; null: it is imported more than once. */
+  readonly #answers = new Map<string, Callable | null>();
+  readonly #stackPointer: WebAssembly.Global | null;
+  readonly #stackLow: number;
+  readonly #table: WebAssembly.Table | null;
+
+  /** @throws ProcessError where the instance's module was not transformed for a host, or lacks what the options need */
+  constructor(module: WebAssembly.Module, instance: WebAssembly.Instance, options: GuestOptions = {}) {
+    const { exports } = instance;
+    this.#exports = exports;
+    if (typeof exports[HOST_EXPORTS.resume] !== 'function') {
+      throw new ProcessError(
+        'not-hosted',
+        'the module has no interface for a process: transform it with "yields", or with "suspending" (which may be empty)',
+      );
+    }
+    this.#resume = exports[HOST_EXPORTS.resume] as Resume;
+    this.#throw = (exports[HOST_EXPORTS.throw] as Throw | undefined) ?? null;
+    this.#canSuspend = exports[HOST_EXPORTS.canSuspend] as () => number;
+    this.#pending = exports[HOST_EXPORTS.pending] as WebAssembly.Global;
+    this.fuel = exports[HOST_EXPORTS.fuel] as WebAssembly.Global;
+    this.epoch = exports[HOST_EXPORTS.epoch] as WebAssembly.Global;
+    this.memory = exports.memory instanceof WebAssembly.Memory ? new GuestMemory(exports.memory) : null;
+    const table = exports.__indirect_function_table ?? exports.table;
+    this.#table = table instanceof WebAssembly.Table ? table : null;
+    this.#stackPointer = stackPointerOf(exports, options.stackPointer);
+    const low = exports.__stack_low;
+    this.#stackLow = low instanceof WebAssembly.Global && typeof low.value === 'number' ? low.value >>> 0 : 0;
+    this.imports = this.#findImports(module);
+  }
+
+  #findImports(module: WebAssembly.Module): ReadonlySet<string> {
+    const imports = new Set<string>();
+    let index = 0;
+    for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
+      if (from === RUNTIME_MODULE || kind !== 'function') continue;
+      const key = `${from}.${name}`;
+      const answer = this.#exports[HOST_EXPORTS.answer(index++)] as Callable | undefined;
+      if (answer !== undefined) this.#answers.set(key, imports.has(key) ? null : answer);
+      imports.add(key);
+    }
+    return imports;
+  }
+
+  /** Whether a continuation can be made of the export. */
+  has(name: string): boolean {
+    return typeof this.#exports[HOST_EXPORTS.new(name)] === 'function';
+  }
+
+  /** @throws ProcessError where there is no such export */
+  start(name: string, args: readonly unknown[]): Continuation {
+    const start = this.#exports[HOST_EXPORTS.new(name)];
+    if (typeof start !== 'function') throw new ProcessError('no-entry', `the guest exports no function "${name}"`);
+    return (start as Callable)(...args) as Continuation;
+  }
+
+  /** What the export returned that the continuation just resumed was made of; to be asked for at once. */
+  results(name: string): readonly unknown[] {
+    const values = (this.#exports[HOST_EXPORTS.results(name)] as Callable)();
+    if (values === undefined) return [];
+    return Array.isArray(values) ? values : [values];
+  }
+
+  resume(continuation: Continuation): Outcome {
+    return this.#resume(continuation);
+  }
+
+  get canThrow(): boolean {
+    return this.#throw !== null;
+  }
+
+  /** Resumes a continuation with an exception where it is suspended; only where `canThrow`. */
+  throw(continuation: Continuation, value: unknown): Outcome {
+    if (this.#throw === null) throw value;
+    return this.#throw(continuation, value);
+  }
+
+  /** What the suspended call of the import will return; the continuation is to be resumed at once. */
+  answer(name: string, results: readonly unknown[]): void {
+    this.#answers.get(name)?.(...results);
+  }
+
+  /** Whether calls of the import may be suspended at all. */
+  suspends(name: string): boolean {
+    return (this.#answers.get(name) ?? null) !== null;
+  }
+
+  /** Whether the running call of the import can be suspended now. */
+  canSuspend(name: string): boolean {
+    return this.suspends(name) && this.#canSuspend() !== 0;
+  }
+
+  /** Has the running call of a suspending import suspend once it returns. */
+  suspendCall(): void {
+    this.#pending.value = 1;
+  }
+
+  /** Null: the guest has no shadow stack that the host knows of. */
+  get stackPointer(): number | null {
+    return this.#stackPointer === null ? null : (this.#stackPointer.value as number) >>> 0;
+  }
+
+  set stackPointer(value: number | null) {
+    if (this.#stackPointer !== null && value !== null) this.#stackPointer.value = value | 0;
+  }
+
+  /** The lowest address of the shadow stack, 0 where the guest does not export it. */
+  get stackLow(): number {
+    return this.#stackLow;
+  }
+
+  /** What can be known of a function in the guest's table; `unknown` where the table is not exported. */
+  handler(index: number): 'unknown' | 'none' | { readonly params: number } {
+    if (this.#table === null) return 'unknown';
+    if (index >= this.#table.length) return 'none';
+    const func: unknown = this.#table.get(index);
+    return typeof func === 'function' ? { params: func.length } : 'none';
+  }
+}
+
+function stackPointerOf(exports: WebAssembly.Exports, name: string | undefined): WebAssembly.Global | null {
+  const global = exports[name ?? '__stack_pointer'];
+  if (global === undefined && name === undefined) return null;
+  const wanted = name ?? '__stack_pointer';
+  if (!(global instanceof WebAssembly.Global) || typeof global.value !== 'number') {
+    throw new ProcessError(
+      'no-stack-pointer',
+      `the guest does not export its stack pointer "${wanted}", a mutable i32`,
+    );
+  }
+  try {
+    const { value } = global;
+    global.value = value;
+  } catch {
+    throw new ProcessError('no-stack-pointer', `the guest's stack pointer "${wanted}" is immutable`);
+  }
+  return global;
+}

@@ -1,0 +1,394 @@
+import type { Imports, Store } from '../../continuations/index.ts';
+import {
+  SI,
+  SIGALRM,
+  SIGCONT,
+  SIGSTOP,
+  type SigInfo,
+  SignalState,
+  type Signo,
+  type SigSet,
+  signo,
+} from '../signals/index.ts';
+import type { Activation } from './activation.ts';
+import type { BlockingCall } from './blocking.ts';
+import { Budget } from './budget.ts';
+import { leaveByTrap, ProcessError } from './errors.ts';
+import { keepAlive, now, turn } from './event-loop.ts';
+import { DISPATCHER, Guest, type GuestOptions } from './guest.ts';
+import { signalImports, suspendingImports } from './imports.ts';
+import { type Home, Interrupted } from './interrupted.ts';
+import { IntervalTimer } from './interval-timer.ts';
+import { type ExitStatus, type Pause, Runner } from './runner.ts';
+
+export interface ProcessOptions extends GuestOptions {
+  /** The export to run. Default `_start`. */
+  readonly entry?: string;
+  readonly args?: readonly unknown[];
+  /** Default: the next number from 2 on. */
+  readonly pid?: number;
+  /** How many milliseconds the guest runs at most before the host's event loop has a turn. Default 10. */
+  readonly slice?: number;
+  /** Other processes that this one's guest can signal. Default: none. */
+  readonly findProcess?: (pid: number) => Process | undefined;
+  /** Called when a stop signal has stopped the process. */
+  readonly onStop?: (signal: Signo) => void;
+}
+
+export interface SliceOptions {
+  /** The guest yields at the poll of this number. Default: as many as last about a slice. */
+  readonly fuel?: number;
+}
+
+/** How a slice ended. */
+export interface Slice {
+  readonly finished: boolean;
+  readonly pause: Pause;
+}
+
+export type ProcessState = 'new' | 'ready' | 'running' | 'blocked' | 'stopped' | 'suspended' | 'ended';
+
+/** Parts of a slice: a guest whose polls suddenly take longer overruns a part, not the whole. */
+const PARTS = 8;
+const FIRST_BUDGET = 1000;
+const LARGEST_STEP = 8;
+
+let lastPid = 1;
+
+/**
+ * A guest that runs in continuations: it can be interrupted at its yield points and in calls of suspending imports, has
+ * POSIX signals (signal(7)), and lets the host's event loop run in between.
+ */
+export class Process implements Home {
+  readonly pid: number;
+  readonly signals = new SignalState();
+  readonly #options: ProcessOptions;
+  readonly #ended: Promise<ExitStatus>;
+  readonly #timer = new IntervalTimer(() => this.kill(SIGALRM, { code: SI.KERNEL }));
+  #resolve: (status: ExitStatus) => void = () => {};
+  #runner: Runner | null = null;
+  #begun = false;
+  #looping = false;
+  #pause: Pause | null = null;
+  #wake: (() => void) | null = null;
+  #woken = false;
+  #budget = FIRST_BUDGET;
+
+  constructor(options: ProcessOptions = {}) {
+    this.#options = options;
+    this.pid = options.pid ?? ++lastPid;
+    this.#ended = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+  }
+
+  /**
+   * Instantiates a transformed module as a process; the module `bobbin:signal` is added to its imports.
+   *
+   * @throws what Store.instantiate and `attach` throw
+   */
+  static instantiate(
+    store: Store,
+    module: WebAssembly.Module,
+    imports: Imports | ((process: Process) => Imports) = {},
+    options: ProcessOptions = {},
+  ): Process {
+    const process = new Process(options);
+    const own = typeof imports === 'function' ? imports(process) : imports;
+    const { instance } = store.instantiate(module, { ...signalImports(process), ...own });
+    process.attach(module, instance);
+    return process;
+  }
+
+  /**
+   * Gives the process its guest: an instance of a transformed module, whose imports may be this process's `signalImports`.
+   *
+   * @throws ProcessError where the module was not transformed for it, or lacks what its imports or the options need
+   */
+  attach(module: WebAssembly.Module, instance: WebAssembly.Instance): void {
+    if (this.#runner !== null) throw new ProcessError('state', 'the process has a guest already');
+    const guest = new Guest(module, instance, this.#options);
+    const entry = this.#options.entry ?? '_start';
+    if (!guest.has(entry)) throw new ProcessError('no-entry', `the guest exports no function "${entry}"`);
+    const signals = [...guest.imports].filter((name) => name.startsWith('bobbin:signal.'));
+    if (signals.length > 0 && guest.memory === null) {
+      throw new ProcessError('no-memory', 'the guest imports from "bobbin:signal" and exports no memory "memory"');
+    }
+    if (signals.includes('bobbin:signal.sigaction') && !guest.has(DISPATCHER)) {
+      throw new ProcessError('no-dispatcher', `the guest imports sigaction and exports no function "${DISPATCHER}"`);
+    }
+    for (const name of signals) {
+      if (suspendingImports.includes(name) && !guest.suspends(name)) {
+        throw new ProcessError(
+          'not-suspending',
+          `${name} has to be imported once, and named to the transform as suspending`,
+        );
+      }
+    }
+    this.#runner = new Runner(guest, this.signals, {
+      wake: () => this.#notify(),
+      stopped: (signal) => this.#options.onStop?.(signal),
+      ended: (status) => this.#finished(status),
+    });
+  }
+
+  get #attached(): Runner {
+    if (this.#runner === null) throw new ProcessError('state', 'the process has no guest yet');
+    return this.#runner;
+  }
+
+  /** The guest, for imports that work on it. @throws ProcessError before `attach` */
+  get guest(): Guest {
+    return this.#attached.guest;
+  }
+
+  /** How it ended; null: it has not. */
+  get status(): ExitStatus | null {
+    return this.#runner?.ended ?? null;
+  }
+
+  get state(): ProcessState {
+    const runner = this.#runner;
+    if (runner?.ended) return 'ended';
+    if (runner?.isRunning) return 'running';
+    if (this.signals.stopped) return 'stopped';
+    if (runner === null || !this.#begun) return 'new';
+    const top = runner.stack.at(-1);
+    if (top === undefined) return 'suspended';
+    return top.call !== null && top.call.settled === null ? 'blocked' : 'ready';
+  }
+
+  /** Runs the process to its end, the host's event loop having its turn in between. @throws ProcessError the second time */
+  start(): void {
+    if (this.#looping) throw new ProcessError('state', 'the process was started before');
+    this.#begin();
+    this.#looping = true;
+    void this.#loop();
+  }
+
+  /** How it ends; a trap, too, is reported and not thrown. Resolves only once it was started or run to its end. */
+  wait(): Promise<ExitStatus> {
+    return this.#ended;
+  }
+
+  /**
+   * Runs one slice of a process that was not started; its budget is topped up each time.
+   *
+   * @throws ProcessError for one that was started, is running (this is a call from its guest) or has no guest
+   * @throws RangeError for a budget that is no integer from 1 to 2^31 - 1
+   */
+  run({ fuel }: SliceOptions = {}): Slice {
+    if (this.#looping) throw new ProcessError('state', 'the process was started and runs by itself');
+    if (fuel !== undefined && !(Number.isInteger(fuel) && fuel >= 1 && fuel <= Budget.limit)) {
+      throw new RangeError(`fuel must be an integer from 1 to ${Budget.limit}`);
+    }
+    const runner = this.#attached;
+    if (runner.isRunning) throw new ProcessError('state', 'the process is running');
+    this.#begin();
+    this.#woken = false;
+    const pause = fuel === undefined ? this.#slice(runner) : runner.run(fuel);
+    this.#pause = pause;
+    return { finished: pause === 'ended', pause };
+  }
+
+  /** Resolves when a process whose last slice was not cut short may go on: its call is answered, or a signal has come. */
+  async ready(): Promise<void> {
+    if (this.#pause === 'yielded' || this.status !== null) return turn();
+    await this.#awakened();
+  }
+
+  /**
+   * Sends a signal, by number or name; 0 only asks whether the process is there (kill(2)).
+   *
+   * @returns false where the process has ended, or too many signals wait
+   * @throws SignalError EINVAL where there is no such signal
+   */
+  kill(signal: number | string, info: Partial<Omit<SigInfo, 'signo'>> = {}): boolean {
+    if (signal === 0) return this.status === null;
+    const number = signo(signal);
+    if (this.status !== null) return false;
+    const sent = this.signals.send({ signo: number, code: SI.USER, pid: 0, value: 0n, ...info });
+    const runner = this.#runner;
+    if (runner?.isRunning) {
+      if (this.signals.deliverable) runner.budget.request();
+    } else if (runner !== null && this.signals.fatal !== null) {
+      runner.finish({ kind: 'signaled', signal: this.signals.fatal });
+    }
+    this.#notify();
+    return sent !== 'lost';
+  }
+
+  /** Stops the process: SIGSTOP. */
+  stop(): boolean {
+    return this.kill(SIGSTOP);
+  }
+
+  /** Has a stopped process go on: SIGCONT. */
+  continue(): boolean {
+    return this.kill(SIGCONT);
+  }
+
+  /**
+   * Takes what the process is computing away from it, handlers included; it then waits for another computation.
+   *
+   * @throws ProcessError while the guest is running, and where there is nothing to take
+   */
+  suspend(): Interrupted {
+    const runner = this.#attached;
+    if (runner.isRunning) throw new ProcessError('state', 'the process is running');
+    if (!this.#begun && runner.ended === null) this.#begin();
+    if (runner.stack.length === 0) throw new ProcessError('state', 'the process is computing nothing');
+    const mask = this.signals.blocked;
+    return new Interrupted(this, runner.take(), mask);
+  }
+
+  /**
+   * A computation of this process that has not begun: a call of an export. To be resumed in the place of another.
+   *
+   * @throws ProcessError where there is no such export
+   */
+  fresh(entry: string, ...args: readonly unknown[]): Interrupted {
+    return new Interrupted(this, [this.#attached.fresh(entry, args)], this.signals.blocked);
+  }
+
+  /** Used by Interrupted. */
+  restore(stack: Activation[], mask: SigSet): void {
+    const runner = this.#attached;
+    if (runner.ended !== null) throw new ProcessError('state', 'the process has ended');
+    if (runner.isRunning || runner.stack.length > 0) {
+      throw new ProcessError('state', 'the process has another computation: suspend that first');
+    }
+    this.#begun = true;
+    this.signals.blocked = mask;
+    runner.put(stack);
+    this.#notify();
+  }
+
+  // ---- for imports
+
+  /**
+   * What an import that may wait does, if `transform` was told that it suspends: its guest is suspended until the call
+   * settles or a handler interrupts it (signal(7), "Interruption of system calls").
+   *
+   * @param name the import, `module.name`
+   * @returns what the import has to return
+   * @throws ProcessError `cannot-suspend` where a host function stands between, `not-suspending` for any other import
+   */
+  block(name: string, call: BlockingCall): unknown {
+    return this.#attached.block(name, call);
+  }
+
+  /** Ends the process from within an import (WASI, `proc_exit`). Does not return. */
+  exit(status: number): never {
+    return this.#attached.exit(status >>> 0);
+  }
+
+  /** To be called by imports that send signals: a signal that ends the process does so before they return. */
+  leaveIfKilled(): void {
+    if (this.signals.fatal !== null && this.#attached.isRunning) leaveByTrap();
+  }
+
+  /** The runner, for the signal imports. */
+  get runner(): Runner {
+    return this.#attached;
+  }
+
+  /** ITIMER_REAL. */
+  get timer(): IntervalTimer {
+    return this.#timer;
+  }
+
+  findProcess(pid: number): Process | undefined {
+    return pid === this.pid ? this : this.#options.findProcess?.(pid);
+  }
+
+  // ---- running
+
+  #begin(): void {
+    const runner = this.#attached;
+    if (this.#begun || runner.ended !== null) return;
+    const activation = runner.fresh(this.#options.entry ?? '_start', this.#options.args ?? []);
+    this.#begun = true;
+    runner.put([activation]);
+  }
+
+  async #loop(): Promise<void> {
+    const runner = this.#attached;
+    const release = keepAlive();
+    try {
+      await turn();
+      for (let turned = now(); ; ) {
+        this.#woken = false;
+        this.#pause = this.#slice(runner);
+        if (this.#pause === 'ended') return;
+        if (this.#pause !== 'yielded') await this.#awakened();
+        if (this.#pause === 'yielded' || now() - turned >= this.#sliceTime) {
+          await turn();
+          turned = now();
+        }
+      }
+    } catch (error) {
+      runner.finish({ kind: 'failed', error });
+    } finally {
+      release();
+    }
+  }
+
+  get #sliceTime(): number {
+    return this.#options.slice ?? 10;
+  }
+
+  /** Runs for about the time of a slice. What a poll takes is measured: the budget follows it. */
+  #slice(runner: Runner): Pause {
+    const begun = now();
+    const wanted = this.#sliceTime / PARTS;
+    for (let from = begun; ; ) {
+      const pause = runner.run(this.#budget);
+      const to = now();
+      if (runner.spent) {
+        const factor = Math.min(Math.max(wanted / (to - from), 1 / LARGEST_STEP), LARGEST_STEP);
+        this.#budget = Math.round(Math.min(Math.max(this.#budget * factor, 1), Budget.limit));
+      }
+      if (pause !== 'yielded' || to - begun + wanted / 2 >= this.#sliceTime) return pause;
+      from = to;
+    }
+  }
+
+  #notify(): void {
+    this.#woken = true;
+    const wake = this.#wake;
+    this.#wake = null;
+    wake?.();
+  }
+
+  #awakened(): Promise<void> {
+    if (this.#woken) return Promise.resolve();
+    return new Promise((resolve) => {
+      const before = this.#wake;
+      this.#wake = () => {
+        before?.();
+        resolve();
+      };
+    });
+  }
+
+  #finished(status: ExitStatus): void {
+    this.#timer.set({ value: 0, interval: 0 });
+    this.#resolve(status);
+    this.#notify();
+  }
+}
+
+/** What a shell says of an ended process: its status, 128 + n after signal n, 134 (as after SIGABRT) after a failure. */
+export function statusCode(status: ExitStatus): number {
+  switch (status.kind) {
+    case 'exited':
+      return status.status & 0xff;
+    case 'signaled':
+      return 128 + status.signal;
+    case 'failed':
+      return 134;
+    default:
+      return status satisfies never;
+  }
+}

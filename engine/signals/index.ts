@@ -1,0 +1,13 @@
+export {
+  DEFAULT_ACTION,
+  handlerAction,
+  IGNORE_ACTION,
+  SA,
+  SI,
+  type SigAction,
+  type SigInfo,
+} from './action.ts';
+export { type ErrnoTable, type ErrorName, LINUX_ERRNO, SignalError, WASI_ERRNO } from './errno.ts';
+export * from './numbers.ts';
+export { SigSet } from './sigset.ts';
+export { type Delivery, type Sent, SIG_HOW, SignalState } from './state.ts';

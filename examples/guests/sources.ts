@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Files by their path from the project's root. */
+export type Files = ReadonlyMap<string, Uint8Array>;
+
+/** What is recorded of each guest when it is built; hashes are SHA-256 in hexadecimal. */
+export interface Built {
+  /** Of the sources, headers and flags it was made from. */
+  readonly source: string;
+  readonly wasm: string;
+}
+
+const root = join(import.meta.dirname, '..', '..');
+export const directory = 'examples/guests';
+const library = 'engine/guest';
+const jumping = new Set(['jump']);
+const leaving = new Set(['stuck-handler']);
+
+/** The guests' names: each is `NAME.c` here. */
+export const guests: readonly string[] = readdirSync(import.meta.dirname)
+  .filter((name) => name.endsWith('.c'))
+  .map((name) => name.slice(0, -2))
+  .sort();
+
+export const wasmPath = (guest: string): string => join(import.meta.dirname, `${guest}.wasm`);
+export const recordPath = join(import.meta.dirname, 'built.json');
+
+/** Everything a guest is made from. */
+export function sourcesOf(guest: string): Files {
+  const own = readdirSync(join(root, directory)).filter((name) => name === `${guest}.c` || name.endsWith('.h'));
+  const shared = readdirSync(join(root, library), { recursive: true, encoding: 'utf8' });
+  const paths = [
+    ...own.map((name) => `${directory}/${name}`),
+    ...shared.filter((name) => /\.[ch]$/.test(name)).map((name) => `${library}/${name.replaceAll('\\', '/')}`),
+  ].sort();
+  return new Map(paths.map((path) => [path, readFileSync(join(root, path))]));
+}
+
+/** The compiler's arguments for a guest, from the project's root. */
+export function flagsFor(guest: string): readonly string[] {
+  const jumps = jumping.has(guest);
+  const files = ['signal', 'sigset', 'sleep', ...(jumps ? ['jump'] : []), ...(leaving.has(guest) ? ['leave'] : [])];
+  return [
+    '-O2',
+    '-Wall',
+    '-Wextra',
+    '-Werror',
+    `-I${library}/include`,
+    // An interrupted guest has its stack pointer set for a handler, and handlers are found in the table.
+    '-Wl,--export=__stack_pointer',
+    '-Wl,--export=__stack_low',
+    '-Wl,--export-table',
+    // Deep calls, and handlers below them.
+    '-Wl,-z,stack-size=1048576',
+    '-Wl,--strip-all',
+    // setjmp and longjmp by Wasm's exceptions.
+    ...(jumps ? ['-mllvm', '-wasm-enable-sjlj', '-mllvm', '-wasm-use-legacy-eh=false', '-lsetjmp'] : []),
+    `${directory}/${guest}.c`,
+    ...files.map((name) => `${library}/${name}.c`),
+    '-o',
+    `${guest}.wasm`,
+  ];
+}
+
+export const hash = (bytes: Uint8Array | string): string => createHash('sha256').update(bytes).digest('hex');
+
+/** The hash of everything a guest is made from. */
+export function sourceHash(guest: string): string {
+  const parts = [...sourcesOf(guest)].map(([path, bytes]) => `${path} ${hash(bytes)}\n`);
+  return hash([...parts, ...flagsFor(guest)].join('\n'));
+}
+
+/** What was recorded when the guests were built. */
+export function readRecord(): Readonly<Record<string, Built>> {
+  return JSON.parse(readFileSync(recordPath, 'utf8'));
+}
