@@ -1,4 +1,13 @@
-import { decode, encode, type FuncIdx, type Instr, importsOf, refType, type TypeIdx } from './binary/index.ts';
+import {
+  decode,
+  encode,
+  type FuncIdx,
+  type Instr,
+  importsOf,
+  refType,
+  type SubType,
+  type TypeIdx,
+} from './binary/index.ts';
 import type { Elem, Export, Func, Global, Import, Module, Table, Tag } from './binary/module.ts';
 import { RefusedError } from './errors.ts';
 import { analyse, type HostSuspensions, type Suspensions } from './instrument/analysis.ts';
@@ -65,11 +74,18 @@ export function transformModule(source: Module, bytes: Uint8Array, options: Tran
     return { bytes: new Uint8Array(bytes), changed: false, instrumented: [] };
   }
   checkNames(info.module);
+  checkDepth(info);
   const transformer = new Transformer(info, suspensions, linking, hosted ? { ...host, poll: options.yields } : null);
   return {
     bytes: encode(transformer.run()),
     changed: true,
-    instrumented: [...transformer.instrumented].map((func) => ({ func, chain: chainOf(suspensions, func) })),
+    instrumented: [...transformer.instrumented].map((func) => ({
+      func,
+      // Only when asked for: chains can be as long as the module has functions.
+      get chain() {
+        return chainOf(suspensions, func);
+      },
+    })),
   };
 }
 
@@ -93,6 +109,16 @@ export function chainOf(suspensions: Suspensions, start: FuncIdx): Explanation['
     func = reason.via;
   }
   return chain;
+}
+
+/** Engines allow 63 levels of subtyping, and a lowered continuation type stands one level deeper. */
+function checkDepth(info: ModuleInfo): void {
+  for (const sub of info.types) {
+    if (sub.comp.kind !== 'cont') continue;
+    let depth = 0;
+    for (let type: SubType | undefined = sub; type !== undefined; type = info.types[type.supers[0] ?? -1]) depth++;
+    if (depth > 63) throw new RefusedError('continuation type is 63 subtypes deep', { offset: sub.at ?? -1 });
+  }
 }
 
 export function checkNames(module: Module): void {

@@ -3,7 +3,7 @@ import { raiseTrap } from './errors.ts';
 import { SharedState } from './shared.ts';
 
 export interface StoreOptions {
-  /** How many saved frames one stack may have before it ends with an ExhaustionError. Default 4,194,304. */
+  /** How many saved frames one stack may have before it ends with an ExhaustionError. Default 1,048,576. */
   readonly frameLimit?: number;
 }
 
@@ -19,7 +19,7 @@ export interface Linked {
   readonly instance: WebAssembly.Instance;
 }
 
-const DEFAULT_FRAME_LIMIT = 4 * 1024 * 1024;
+const DEFAULT_FRAME_LIMIT = 1024 * 1024;
 type Callable = (...args: never[]) => unknown;
 
 /**

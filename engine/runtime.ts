@@ -3,7 +3,7 @@ import { type Exports, type Imports, Store } from '../continuations/index.ts';
 export { ExhaustionError, type Exports, type Imports, SuspensionError, TrapError } from '../continuations/index.ts';
 
 export interface EngineOptions {
-  /** How many saved frames one stack may have before it ends with an ExhaustionError. Default 4,194,304. */
+  /** How many saved frames one stack may have before it ends with an ExhaustionError. Default 1,048,576. */
   readonly frameLimit?: number;
 }
 

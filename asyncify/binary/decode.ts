@@ -160,7 +160,7 @@ function readData(reader: Reader): Data {
   return { bytes: reader.take(reader.u32()), mode, at };
 }
 
-function readLocals(reader: Reader, building: Building, func: number): ValType[] {
+function readLocals(reader: Reader, building: Building, func: number): Pick<Func, 'locals' | 'emptyRuns'> {
   const at = reader.pos;
   const runs: [number, ValType][] = [];
   let total = 0;
@@ -178,7 +178,8 @@ function readLocals(reader: Reader, building: Building, func: number): ValType[]
   }
   const locals: ValType[] = [];
   for (const [length, type] of runs) for (let i = 0; i < length; i++) locals.push(type);
-  return locals;
+  const empty = runs.filter(([length]) => length === 0);
+  return empty.length === 0 ? { locals } : { locals, emptyRuns: empty.map(([, type]) => type) };
 }
 
 function readCode(reader: Reader, building: Building): void {
@@ -194,7 +195,7 @@ function readCode(reader: Reader, building: Building): void {
     const body = decodeExpr(reader, building.dataCount !== null);
     const endAt = reader.pos - 1;
     reader.leave(outer, 'function body size mismatch: END opcode expected at its end');
-    building.funcs.push({ type, locals, body, at, endAt });
+    building.funcs.push({ type, ...locals, body, at, endAt });
   }
 }
 

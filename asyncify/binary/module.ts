@@ -38,6 +38,8 @@ export interface Func {
   readonly type: TypeIdx;
   /** One entry a declared local; parameters are not among them. */
   readonly locals: readonly ValType[];
+  /** Types of declared runs of no locals; encoding drops them. */
+  readonly emptyRuns?: readonly ValType[];
   readonly body: Expr;
   /** Offset of the body's first byte (the locals' count). */
   readonly at: number;

@@ -43,7 +43,9 @@ function mentionsContinuations(info: ModuleInfo): boolean {
     info.tables.some((table) => hasCont(table.type)) ||
     module.elems.some((elem) => hasCont(elem.type) || elem.init.some((expr) => expr.some(instrMentions))) ||
     module.globals.some((global) => global.init.some(instrMentions)) ||
-    module.funcs.some((func) => func.locals.some(hasCont) || func.body.some(instrMentions))
+    module.funcs.some(
+      (func) => func.locals.some(hasCont) || func.emptyRuns?.some(hasCont) || func.body.some(instrMentions),
+    )
   );
 }
 

@@ -10,4 +10,6 @@ export const LIMITS = {
   subtypeDepth: 63,
   fixedArray: 10_000,
   operands: 1_000_000,
+  branchTable: 65_520,
+  catches: 65_520,
 } as const;

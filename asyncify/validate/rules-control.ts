@@ -1,6 +1,7 @@
 import type { BlockType, Catch } from '../binary/immediates.ts';
 import type { Instr } from '../binary/opcodes.ts';
 import { type LabelIdx, refType, type ValType } from '../binary/types.ts';
+import { LIMITS } from './limits.ts';
 import { typeNames } from './names.ts';
 import type { Rules } from './rules.ts';
 import { exceptionType, funcType, nullable, table, typeOfFunc, valType } from './space.ts';
@@ -144,6 +145,7 @@ export const CONTROL: Rules<ControlOp> = {
   try: enter('try'),
   try_table(walk, instr) {
     const { params, results } = blockType(walk, instr.block);
+    if (instr.catches.length > LIMITS.catches) walk.fail(`more than ${LIMITS.catches} catch clauses`);
     for (const clause of instr.catches) {
       const types = payload(walk, clause);
       const label = walk.label(clause.label);
@@ -189,6 +191,7 @@ export const CONTROL: Rules<ControlOp> = {
     walk.pass(types);
   },
   br_table(walk, instr) {
+    if (instr.labels.length > LIMITS.branchTable) walk.fail(`more than ${LIMITS.branchTable} labels`);
     walk.pop('i32');
     const types = walk.label(instr.labels.at(-1) ?? walk.fail('br_table without a default label'));
     // Many labels may share few types: a table is checked in time linear in its length.

@@ -107,7 +107,10 @@ describe('bobbin', () => {
     [['transform', 'x.wat', 'y.wat', '-o', 'z'], 'one module at a time'],
     [['transform', 'x.wat', '-o', 'z', '--linking', 'loose'], '--linking is closed or linked, not "loose"'],
     [['wast'], 'no scripts given'],
-    [['wast', '--mode', 'magic', 'x.wast'], '--mode is frames or closed or native or roundtrip, not "magic"'],
+    [
+      ['wast', '--mode', 'magic', 'x.wast'],
+      '--mode is frames or closed or frames-yield or frames-chaos or native or roundtrip, not "magic"',
+    ],
   ])('usage: %j', async (args, message) => {
     const { status, out, err } = await run(...args);
     expect({ status, out }).toEqual({ status: 2, out: '' });

@@ -15,7 +15,7 @@ results are printed, one line each, with their types.
 
   --invoke NAME        the function to call; everything after NAME is ARGS
   --env NAME=VALUE     an environment variable of the program; may be repeated
-  --frame-limit N      how many saved frames one continuation may have (default 4194304)
+  --frame-limit N      how many saved frames one continuation may have (default 1048576)
   -h, --help           this text
 
 A module that was transformed before runs as it is. The exit status is the program's own, or 1 where it trapped.

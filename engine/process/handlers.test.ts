@@ -157,22 +157,18 @@ describe('handlers', () => {
     },
   );
 
-  it('are called for every signal that there is', async () => {
-    const all = Array.from({ length: 64 }, (_, index) => index + 1).filter((n) => n !== 9 && n !== 19);
+  it('are called for every signal but SIGKILL and SIGSTOP', async () => {
+    const handled = Array.from({ length: 64 }, (_, index) => index + 1).filter((n) => n !== 9 && n !== 19);
     const { process, log } = await launch(`
       (func $say (param $n i32) (call $log (local.get $n)))
       (elem (table $handlers) (i32.const 2) func $say)
-      (func (export "_start") (local $n i32)
-        (local.set $n (i32.const 1))
-        (loop $l
-          (if (i32.eqz (i32.or (i32.eq (local.get $n) (i32.const 9)) (i32.eq (local.get $n) (i32.const 19))))
-            (then (call $install (local.get $n) (i32.const 2) (i32.const 0) (i64.const -1))))
-          (br_if $l (i32.le_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 64))))
-        (call $mask (i32.const 2) (i64.const -1))
-        (call $log (i32.const 0))
-        (call $mask (i32.const 2) (i64.const 0)))`);
-    process.run({ fuel: 64 });
-    expect(log).toEqual([0]);
+      (func (export "_start") ${handled.map((n) => install(n)).join('\n')} (loop $l (br $l)))`);
+    process.run({ fuel: 10 });
+    for (const n of handled) {
+      process.kill(n);
+      process.run({ fuel: 10 });
+    }
+    expect(log).toEqual(handled);
   });
 
   it.each([

@@ -10,6 +10,8 @@ export interface Target {
 
 /** A table may have this many entries for each target before comparisons are smaller. */
 const DENSITY = 4;
+/** Engines take no larger table. */
+const TABLE_LIMIT = 65_520;
 
 /**
  * Emits the jump to the target that holds the resume point in `point`; 0 falls through. A point outside the targets does
@@ -27,7 +29,7 @@ export function dispatch(asm: Asm, point: LocalIdx, targets: readonly Target[]):
   asm.get(point);
   const normal = asm.openUnlikely();
   const span = last.high - first.low + 1;
-  if (span <= DENSITY * sorted.length + 8) {
+  if (span <= DENSITY * sorted.length + 8 && span < TABLE_LIMIT) {
     const labels: Label[] = [];
     for (const target of sorted) {
       while (labels.length < target.low - first.low) labels.push(normal);

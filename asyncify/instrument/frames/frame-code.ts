@@ -8,6 +8,9 @@ import { CATCHES, FRAME, STACK, T } from '../../lower/runtime-types.ts';
 import type { Lowering } from './lowering.ts';
 import { frameType } from './stubs.ts';
 
+/** Engines' limit on the fields of a struct, less those every frame has. */
+const MAX_SAVED = 9_990;
+
 /** A translated body that ends by falling through to the code that saves its frame. */
 export interface Unwindable {
   readonly index: FuncIdx;
@@ -35,6 +38,12 @@ export function withFrame(lowering: Lowering, func: Unwindable): Code {
   const { build, stubs, state } = lowering;
   const { params, locals, point } = func;
   const saved = [...func.saved].sort((a, b) => a - b) as LocalIdx[];
+  if (saved.length > MAX_SAVED) {
+    throw new RefusedError(`more than ${MAX_SAVED} values live across suspensions`, {
+      offset: func.at,
+      func: func.index,
+    });
+  }
   const typeOf = (local: LocalIdx): ValType => params[local] ?? (locals.declared[local - params.length] as ValType);
   const type = frameType(build, saved.map(typeOf));
   const frame = locals.add(refType(type, true));

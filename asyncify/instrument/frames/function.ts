@@ -3,6 +3,7 @@ import type { Func } from '../../binary/module.ts';
 import type { Instr, OpName } from '../../binary/opcodes.ts';
 import type { FuncIdx, LocalIdx, TypeIdx, ValType } from '../../binary/types.ts';
 import { isRef, refType } from '../../binary/types.ts';
+import { RefusedError } from '../../errors.ts';
 import { Asm, EMPTY, type Label, Locals, made } from '../../lower/asm.ts';
 import type { Code } from '../../lower/build.ts';
 import { T } from '../../lower/runtime-types.ts';
@@ -14,6 +15,11 @@ import { Operands } from './operands.ts';
 import { type Construct, findPoints, type Item, leaves, opens, type Point, type Points, range } from './points.ts';
 import { ResumePoints } from './resume-points.ts';
 import { nullable } from './stubs.ts';
+
+/** Engines' limits on a function, with room for what goes around a body: 7,654,321 bytes and 50,000 locals in V8. */
+const MAX_INSTRUCTIONS = 1_500_000;
+const MAX_LOCALS = 49_000;
+const MAX_HANDLERS = 10_000;
 
 /** A construct of the source that is open. */
 interface Frame {
@@ -302,10 +308,21 @@ export class FunctionTranslator {
     const frame = this.#frames.pop() as Frame;
     if (this.#dead < 0) this.#operands.flush();
     this.#dead = -1;
+    if (frame.op === 'if' && frame.construct !== null && frame.construct.elseFrom === Infinity)
+      this.#missingElse(frame);
     this.#asm.close();
     this.#operands.truncate(frame.height);
     this.#operands.floor = (this.#frames.at(-1) as Frame).height;
     this.#pushResults(frame.height, frame.results);
+  }
+
+  /** An `if` without `else` hands on its parameters, which here are not on the stack. */
+  #missingElse(frame: Frame): void {
+    if (frame.params.length === 0) return;
+    this.#asm.else();
+    this.#operands.truncate(frame.height);
+    this.#operands.pushSpilled(frame.params);
+    this.#operands.flush();
   }
 
   /** Takes results that are on the real stack; they cannot stay there above operands that are not. */
@@ -322,6 +339,7 @@ export class FunctionTranslator {
 
   #instr(instr: Instr, index: number, state: WalkState): void {
     const { op } = instr;
+    this.#checkSize(instr);
     if (this.#dead >= 0) {
       if (opens(op)) this.#dead++;
       else if (this.#dead > 0) {
@@ -338,6 +356,18 @@ export class FunctionTranslator {
     else if (op === 'end') this.#end();
     else this.#plain(instr, index, state);
     if (leaves(op)) this.#dead = 0;
+  }
+
+  /** Refuses what grows beyond what engines take; output can be quadratic where many operands wait at many suspensions. */
+  #checkSize(instr: Instr): void {
+    const where = { offset: instr.at, func: this.#index, instruction: instr.op };
+    if (this.#asm.out.length > MAX_INSTRUCTIONS) throw new RefusedError('the translated function is too large', where);
+    if (this.#locals.declared.length + this.#params.length > MAX_LOCALS) {
+      throw new RefusedError('the translated function has too many locals', where);
+    }
+    if ('handlers' in instr && instr.handlers.length > MAX_HANDLERS) {
+      throw new RefusedError(`more than ${MAX_HANDLERS} handlers`, where);
+    }
   }
 
   #plain(instr: Instr, index: number, state: WalkState): void {

@@ -2,7 +2,7 @@ import type { Export } from '../../binary/module.ts';
 import type { FuncIdx, GlobalIdx, LocalIdx, ValType } from '../../binary/types.ts';
 import { isRef, refType } from '../../binary/types.ts';
 import { Asm, Locals } from '../../lower/asm.ts';
-import { HOST_EXPORTS, OUTCOME } from '../../lower/interface.ts';
+import { HOST_EXPORTS, OUTCOME, UNWINDING } from '../../lower/interface.ts';
 import { FRAME, HANDLER, STACK, T } from '../../lower/runtime-types.ts';
 import type { Lowering } from './lowering.ts';
 import { frameType, pushParams } from './stubs.ts';
@@ -64,13 +64,19 @@ export class HostInterface {
     const body = new Asm();
     const enterLocals = new Locals(1);
     const frame = enterLocals.add(refType(type, true));
-    body.get(enterLocals.param(0)).cast(refType(type, false)).set(frame);
+    body.get(enterLocals.param(0)).cast(refType(type, false)).tee(frame);
+    body.structGet(type, FRAME.point).open('if');
+    body.do('return').close();
     params.forEach((param: ValType, index: number) => {
       body.get(frame).structGet(type, FRAME.locals + index);
       if (isRef(param) && !param.nullable) body.do('ref.as_non_null');
     });
     body.call(this.#lowering.referenced(target));
     body.globalGet(state.shared('unwinding')).open('if');
+    // Where an import that suspends was tail-called there is no other frame: this one hands on the results, and does no more.
+    body.globalGet(state.shared('unwinding')).i32(UNWINDING.begun).do('i32.eq').open('if');
+    body.get(frame).i32(1).structSet(type, FRAME.point);
+    body.i32(UNWINDING.kept).globalSet(state.shared('unwinding')).close();
     body.do('return').close();
     state.store(body, results);
     build.define(enter, { locals: enterLocals.declared, body: body.out });

@@ -19,7 +19,7 @@ export class ResumePoints {
   readonly #local: () => LocalIdx;
   readonly #wrappers = new Map<Item, Wrapper>();
   /** Targets that the first construct of the one just opened has to jump to. */
-  #inherited: readonly Target[] = [];
+  #inherited: Target[] = [];
   #save: Label | null = null;
 
   constructor(asm: Asm, lowering: Lowering, local: () => LocalIdx) {
@@ -35,7 +35,7 @@ export class ResumePoints {
 
   /** Opens the labels of a construct's items, and emits the jump towards them unless the first item can do it as well. */
   openItems(items: readonly Item[], startsWithFirst: boolean, needsJoin: (item: Item) => boolean): void {
-    const targets = [...this.#inherited];
+    const targets = this.#inherited;
     this.#inherited = [];
     for (let at = items.length - 1; at >= (startsWithFirst ? 1 : 0); at--) {
       const item = items[at] as Item;

@@ -67,7 +67,9 @@ export class Runtime {
     asm.get(handler).structGet(T.handler, HANDLER.code).i32(0);
     asm.do(kind === 'suspend' ? 'i32.ge_s' : 'i32.lt_s', 'i32.and').brIf(found);
     asm.get(handler).structGet(T.handler, HANDLER.next).set(handler).br(nextHandler).close().close();
-    asm.get(hops).i32(1).do('i32.add').set(hops);
+    asm.get(hops).i32(1).do('i32.add').tee(hops).globalGet(state.frameLimit).do('i32.gt_u').openUnlikely();
+    state.trap(asm, 'exhausted');
+    asm.close();
     asm.get(stack).structGet(T.stack, STACK.parent).set(stack).br(nextStack).close().close();
     orElse();
     asm.close();

@@ -1,0 +1,112 @@
+// Waiting, and timers, seen from C. As semantics.c: waiting.expected.txt is what it printed on Linux.
+//
+//   waiting
+#include <sys/time.h>
+#include <time.h>
+
+#include "journal.h"
+
+static void timer(int milliseconds, int interval) {
+  struct itimerval value = {.it_interval = {0, interval * 1000}, .it_value = {0, milliseconds * 1000}};
+  if (setitimer(ITIMER_REAL, &value, 0) != 0) note("setitimer failed");
+}
+
+static long elapsed(const struct timespec *from) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (long)(now.tv_sec - from->tv_sec) * 1000 + (now.tv_nsec - from->tv_nsec) / 1000000;
+}
+
+static void waiting(void) {
+  struct timespec from, half = {0, 500000000}, rest = {0, 0};
+  sigset_t alrm = set_of(1, SIGALRM), none = set_of(0);
+  install(SIGALRM, plain, 0, set_of(0));
+
+  timer(20, 0);
+  note(error(pause()));
+  report("pause ends with a handler");
+
+  clock_gettime(CLOCK_MONOTONIC, &from);
+  struct timespec request = {0, 60000000};
+  note(error(nanosleep(&request, 0)));
+  note(elapsed(&from) >= 59 ? "waited" : "did not wait");
+  report("nanosleep");
+
+  timer(50, 0);
+  clock_gettime(CLOCK_MONOTONIC, &from);
+  note(error(nanosleep(&half, &rest)));
+  note(elapsed(&from) < 450 ? "early" : "late");
+  note(rest.tv_nsec > 100000000 && rest.tv_nsec < 460000000 ? "rest" : "no rest");
+  report("nanosleep is interrupted");
+
+  install(SIGALRM, plain, SA_RESTART, set_of(0));
+  timer(50, 0);
+  note(error(nanosleep(&half, &rest)));
+  report("even under SA_RESTART");
+
+  sigprocmask(SIG_BLOCK, &alrm, 0);
+  timer(20, 0);
+  note(error(nanosleep(&(struct timespec){0, 60000000}, 0)));
+  note_pending("pending");
+  note(error(sigsuspend(&none)));
+  note_mask("mask");
+  sigprocmask(SIG_UNBLOCK, &alrm, 0);
+  report("sigsuspend lets a waiting signal in, and puts the mask back");
+
+  signal(SIGALRM, SIG_IGN);
+  timer(20, 0);
+  note(error(nanosleep(&(struct timespec){0, 60000000}, 0)));
+  report("an ignored signal interrupts nothing");
+
+  install(SIGALRM, plain, 0, set_of(0));
+  timer(20, 20);
+  for (int round = 0; round < 3; round++) pause();
+  timer(0, 0);
+  note(error(nanosleep(&(struct timespec){0, 60000000}, 0)));
+  report("an interval timer goes on until it is stopped");
+
+  struct itimerval value, before;
+  timer(900, 300);
+  getitimer(ITIMER_REAL, &value);
+  note(value.it_value.tv_usec > 500000 && value.it_value.tv_usec <= 900000 ? "value" : "wrong value");
+  note(value.it_interval.tv_usec == 300000 ? "interval" : "wrong interval");
+  value = (struct itimerval){0};
+  setitimer(ITIMER_REAL, &value, &before);
+  note(before.it_interval.tv_usec == 300000 ? "interval" : "wrong interval");
+  getitimer(ITIMER_REAL, &value);
+  note(value.it_value.tv_sec == 0 && value.it_value.tv_usec == 0 ? "stopped" : "running");
+  report("getitimer");
+
+  note(alarm(30) == 0 ? "none before" : "one before");
+  note(alarm(0) == 30 ? "30 left" : "another rest");
+  note(alarm(0) == 0 ? "none" : "one");
+  alarm(1);
+  note(sleep(3) == 2 ? "2 left" : "another rest");
+  report("alarm");
+
+  install(SIGALRM, plain, 0, set_of(0));
+  timer(30, 0);
+  clock_gettime(CLOCK_MONOTONIC, &from);
+  // A busy guest is interrupted, too.
+  while (journal[0] == 0 && elapsed(&from) < 2000) continue;
+  report("a timer while computing");
+  defaults();
+}
+
+static void errors(void) {
+  struct itimerval value = {.it_value = {0, 1000000}};
+  note(error(setitimer(ITIMER_REAL, &value, 0)));
+  value.it_value.tv_usec = -1;
+  note(error(setitimer(ITIMER_REAL, &value, 0)));
+  value.it_value.tv_usec = 0;
+  note(error(setitimer(17, &value, 0)));
+  note(error(nanosleep(&(struct timespec){0, 1000000000}, 0)));
+  note(error(nanosleep(&(struct timespec){-1, 0}, 0)));
+  report("bad times");
+}
+
+int main(void) {
+  waiting();
+  errors();
+  return 0;
+}
