@@ -220,6 +220,23 @@ describe('sigsuspend', () => {
     expect([...process.signals.blocked]).toEqual([SIGUSR1, SIGUSR2]);
   });
 
+  it('leaves later handlers the mask of their own time', async () => {
+    const { process } = await launch(
+      guest(
+        install(SIGUSR1),
+        '(call $mask (i32.const 2) (i64.const -1))',
+        '(drop (call $raise (i32.const 10)))',
+        '(i64.store (i32.const 80) (i64.const 0))',
+        '(drop (call $sigsuspend (i32.const 80)))',
+        `(call $mask (i32.const 2) (i64.const ${bit(SIGUSR2)}))`,
+        '(call $raise (i32.const 10))',
+      ),
+    );
+    process.start();
+    expect(await process.wait()).toEqual(exited(0));
+    expect([...process.signals.blocked]).toEqual([SIGUSR2]);
+  });
+
   it('delivers what was pending', async () => {
     const { process, log } = await launch(
       guest(

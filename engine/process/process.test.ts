@@ -35,6 +35,22 @@ describe('Process, slices', () => {
     expect(at.slice(1).map((value, index) => value - (at[index] ?? 0))).toEqual([1, 7, 100, 3]);
   });
 
+  it('keep their budget when a signal has the guest yield in between', async () => {
+    const { process, exports, log } = await launch(
+      `(global $i (export "i") (mut i32) (i32.const 0))
+       (func $say (param $n i32) (call $log (global.get $i))) (elem (table $handlers) (i32.const 2) func $say)
+       (func (export "_start") (call $install (i32.const 10) (i32.const 2) (i32.const 0) (i64.const 0))
+         (loop $l
+           (global.set $i (i32.add (global.get $i) (i32.const 1)))
+           (if (i32.eq (global.get $i) (i32.const 3)) (then (call $call (i32.const 0))))
+           (br $l)))`,
+      { call: (_, launched) => void launched.process.kill(SIGUSR1) },
+    );
+    expect(process.run({ fuel: 5000 }).pause).toBe('yielded');
+    expect(log).toEqual([3]);
+    expect((exports.i as WebAssembly.Global).value).toBe(5000);
+  });
+
   it('refuse a budget that is none, and processes that run by themselves', async () => {
     const { process } = await launch(FOREVER);
     for (const fuel of [0, -1, 1.5, Number.NaN, 2 ** 31]) expect(() => process.run({ fuel })).toThrow(RangeError);
@@ -59,14 +75,20 @@ describe('Process, slices', () => {
   });
 
   it('let a process with nothing to do wait until it can go on', async () => {
-    const launched = await launch('(func (export "_start") (result i32) (call $wait (i32.const 0)))');
+    const launched = await launch(
+      '(func (export "_start") (result i32) (i32.add (call $wait (i32.const 0)) (call $wait (i32.const 0))))',
+    );
     const { process, answer } = launched;
     expect(process.run()).toEqual({ finished: false, pause: 'blocked' });
     expect(process.run()).toEqual({ finished: false, pause: 'blocked' });
     setTimeout(() => answer(17), 2);
     await process.ready();
+    expect(process.run().finished).toBe(false);
+    // Answered before anyone waits for it.
+    answer(18);
+    await process.ready();
     expect(process.run().finished).toBe(true);
-    expect(process.status).toEqual(exited(17));
+    expect(process.status).toEqual(exited(35));
   });
 });
 

@@ -6,7 +6,7 @@ import { analyse } from '../analysis.ts';
 import type { Poll } from '../polls.ts';
 import { Instrumenter, withNames } from './instrument.ts';
 import { runAsyncify, type Step } from './pass.ts';
-import { refuseSwitching } from './refuse.ts';
+import { refuseSwitching, refuseTags } from './refuse.ts';
 
 export interface BinaryenOptions {
   /** Yield points, and what they ask. */
@@ -57,6 +57,7 @@ function instrument(
   onProgress?.('analyse');
   let info = validate(withNames(decode(bytes)));
   refuseSwitching(info);
+  refuseTags(info);
   if (usesLegacyExceptions(info.module)) info = validate(lowerLegacyExceptions(info));
   checkNames(info.module);
   const host = hostOf(info, options);

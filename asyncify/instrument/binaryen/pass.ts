@@ -9,6 +9,7 @@ import {
   isRef,
   type MemIdx,
   refType,
+  sameType,
   type TypeIdx,
 } from '../../binary/types.ts';
 import { RefusedError } from '../../errors.ts';
@@ -65,13 +66,16 @@ export function runAsyncify(binaryen: Binaryen, prepared: Prepared, options: Pas
   const features = FEATURES.reduce((all, name) => all | binaryen.Features[name], 0);
   // The package's types declare another function for this, which it does not have.
   const read = binaryen.readBinary as (data: Uint8Array, features: number) => BinaryenModule;
-  const module = read(encode(disguised(prepared)), features);
+  let module: BinaryenModule | null = null;
   try {
-    binaryen.setOptimizeLevel(options.optimizeLevel);
+    module = read(encode(disguised(prepared)), features);
+    const optimizeLevel = mayAlias(source) ? 0 : options.optimizeLevel;
+    binaryen.setOptimizeLevel(optimizeLevel);
     binaryen.setShrinkLevel(options.shrinkLevel);
     binaryen.setDebugInfo(true);
     binaryen.setClosedWorld(false);
     binaryen.setTrapsNeverHappen(false);
+    for (const pass of skipped(source)) binaryen.addPassToSkip(pass);
     binaryen.clearPassArguments();
     binaryen.setPassArgument('asyncify-in-secondary-memory', '1');
     binaryen.setPassArgument('asyncify-onlylist', [...prepared.listed].map((func) => `f${func}`).join(','));
@@ -83,22 +87,44 @@ export function runAsyncify(binaryen: Binaryen, prepared: Prepared, options: Pas
       module.removeExport(`asyncify_${name}`);
     }
     options.onStep('optimize');
-    if (options.optimizeLevel > 0) module.optimize();
+    if (optimizeLevel > 0) module.optimize();
     else module.runPasses(['remove-unused-module-elements']);
     options.onStep('finish');
     return restored(decode(module.emitBinary()), source);
   } catch (error) {
-    if (error instanceof Error && error instanceof RefusedError) throw error;
+    if (error instanceof RefusedError) throw error;
     // Binaryen ends with an exit status, or aborts, where it does not support something.
     throw new RefusedError(`Binaryen's Asyncify pass failed: ${describe(error)}`, { offset: 0 });
   } finally {
-    module.dispose();
+    module?.dispose();
+    binaryen.clearPassesToSkip();
     binaryen.clearPassArguments();
   }
 }
 
 function describe(error: unknown): string {
-  return error instanceof Error ? error.message : JSON.stringify(error);
+  const { message } = Object(error) as { message?: unknown };
+  return typeof message === 'string' ? message : 'it exited';
+}
+
+/** Whether two imported globals may be one and the same, which the optimiser does not consider. */
+function mayAlias(module: Module): boolean {
+  const mutable = importsOf(module, 'global').filter(
+    (entry) => entry.desc.type.mutable && entry.module !== RUNTIME_MODULE,
+  );
+  return mutable.some(({ desc }, index) =>
+    mutable.slice(index + 1).some((other) => sameType(desc.type.type, other.desc.type.type)),
+  );
+}
+
+/** Passes that would change what a module does. */
+function skipped(module: Module): readonly string[] {
+  // It takes entries that are no functions of the module's own for empty.
+  const unknown = module.elems.some((elem) =>
+    elem.init.some((expr) => expr.some(({ op }) => op !== 'ref.func' && op !== 'ref.null')),
+  );
+  // It gives exported globals other types.
+  return ['global-refining', ...(unknown ? ['directize'] : [])];
 }
 
 // ---- what Binaryen gets

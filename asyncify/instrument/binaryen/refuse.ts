@@ -1,7 +1,7 @@
-import type { Func, GlobalType } from '../../binary/module.ts';
+import { type Func, type GlobalType, importsOf } from '../../binary/module.ts';
 import type { Instr, OpName } from '../../binary/opcodes.ts';
 import { OPCODES } from '../../binary/opcodes.ts';
-import { type FuncIdx, type FuncType, isRef, type TypeIdx, type ValType } from '../../binary/types.ts';
+import { type FuncIdx, type FuncType, isRef, type SubType, type TypeIdx, type ValType } from '../../binary/types.ts';
 import { RefusedError } from '../../errors.ts';
 import { type ModuleInfo, typeName, type WalkState, walkFunction } from '../../validate/index.ts';
 import { analyse, type Suspensions } from '../analysis.ts';
@@ -50,6 +50,21 @@ const REFUSED: ReadonlyMap<OpName, string> = new Map<OpName, string>([
   ['return_call_indirect', TAIL_CALLS],
   ['return_call_ref', TAIL_CALLS],
 ]);
+
+/** Refuses a tag whose type is more than its parameters: Binaryen keeps no more of it, and it would link with other tags. */
+export function refuseTags(info: ModuleInfo): void {
+  const { recGroups } = info.module;
+  const alone = new Set<SubType>(recGroups.flatMap((group) => (group.length === 1 ? group : [])));
+  const check = (type: TypeIdx, at: number): void => {
+    const sub = info.types[type] as SubType;
+    if (alone.has(sub) && sub.final && sub.supers.length === 0) return;
+    throw new RefusedError(`Binaryen does not keep the type of a tag that is recursive or has subtypes: type ${type}`, {
+      offset: at,
+    });
+  };
+  for (const { desc, at } of importsOf(info.module, 'tag')) check(desc.type, at);
+  for (const { type, at } of info.module.tags) check(type, at);
+}
 
 /** Refuses a module that has anything of stack switching in it. */
 export function refuseSwitching(info: ModuleInfo): void {

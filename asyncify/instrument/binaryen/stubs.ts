@@ -20,6 +20,14 @@ export const ASYNCIFY = {
 /** Names of added functions that start with this may change Asyncify's state: calls of them are instrumented. */
 export const CHANGES_STATE = 'asyncify: ';
 
+/** What `reentering` says to a function that is called. */
+const REENTERING = {
+  /** Its caller is being re-entered in this very call: it returns the results that waited. */
+  caller: 1,
+  /** It is itself being re-entered. */
+  callee: 2,
+} as const;
+
 /**
  * The functions between Asyncify and the frame protocol. Those that call `start_unwind` or `stop_rewind` are no functions
  * of the guest's to the pass: it does not instrument them, but the calls of them.
@@ -50,13 +58,19 @@ export class AsyncifyStubs extends Stubs {
 
   // ---- pieces
 
-  /** Emits, at the start of a function: where a caller is being re-entered in its call of this one, return the results that waited. */
+  /** Emits, at the start of a function: where the caller is being re-entered in its call of this one, return the results that waited. */
   #rewound(asm: Asm, results: readonly ValType[]): void {
     const { state } = this;
     asm.globalGet(state.reentering).open('if');
+    this.#answer(asm, results);
+    asm.close();
+  }
+
+  #answer(asm: Asm, results: readonly ValType[]): void {
+    const { state } = this;
     asm.i32(0).globalSet(state.reentering).call(this.#import('stopRewind'));
     state.load(asm, results);
-    asm.do('return').close();
+    asm.do('return');
   }
 
   /** Emits, after something may have started to unwind: have Asyncify do so. */
@@ -150,21 +164,31 @@ export class AsyncifyStubs extends Stubs {
 
   // ---- around one instrumented function
 
-  /** What takes the place of an instrumented function: calls its body, and makes a frame of what Asyncify saved of it. */
-  entry(body: FuncIdx, source: TypeIdx): Code {
+  /**
+   * What takes the place of an instrumented function: calls its body, and makes a frame of what Asyncify saved of it. It is the
+   * only caller of the body, so that the optimiser makes one function of the two.
+   */
+  entry(index: FuncIdx, body: FuncIdx, source: TypeIdx): Code {
     const { state, area } = this;
     const { build } = state;
     const { params, results } = build.signature(source);
-    const frame = this.#frame;
+    const locals = new Locals(params.length);
+    const mode = locals.add('i32');
     const asm = new Asm();
-    this.#rewound(asm, results);
+    asm.globalGet(state.reentering).tee(mode).open('if');
+    asm.get(mode).i32(REENTERING.caller).do('i32.eq').open('if');
+    this.#answer(asm, results);
+    asm.close();
+    asm.i32(REENTERING.caller).globalSet(state.reentering).close();
     pushParams(asm, params);
     asm.call(body);
     asm.globalGet(state.shared('unwinding')).open('if');
-    asm.null(T.frame).op('ref.func', { func: build.declare(this.#reentry(body, source)) });
+    // Where it is being re-entered it has its frame already, and who re-entered it knows which.
+    asm.get(mode).do('i32.eqz').open('if');
+    asm.null(T.frame).op('ref.func', { func: build.declare(this.#reentry(index, source)) });
     area.used(asm);
-    asm.call(area.unload).structNew(frame).call(this.runtime.save).close();
-    return { locals: [], body: asm.out };
+    asm.call(area.unload).structNew(this.#frame).call(this.runtime.save).close().close();
+    return { locals: locals.declared, body: asm.out };
   }
 
   /** A frame of an instrumented function; its resume point is the number of its bytes. */
@@ -172,8 +196,8 @@ export class AsyncifyStubs extends Stubs {
     return frameType(this.state.build, [refType(this.area.slice, true)]);
   }
 
-  #reentry(body: FuncIdx, source: TypeIdx): FuncIdx {
-    return this.#once(`re-enter ${body}`, () => {
+  #reentry(index: FuncIdx, source: TypeIdx): FuncIdx {
+    return this.#once(`re-enter ${index}`, () => {
       const { state, area } = this;
       const { build } = state;
       const { params, results } = build.signature(source);
@@ -184,10 +208,10 @@ export class AsyncifyStubs extends Stubs {
       const asm = new Asm();
       asm.get(locals.param(0)).cast(refType(frame, false)).tee(self).structGet(frame, FRAME.locals);
       asm.get(self).structGet(frame, FRAME.point).call(area.load);
-      asm.i32(1).globalSet(state.reentering);
+      asm.i32(REENTERING.callee).globalSet(state.reentering);
       asm.i32(0).call(this.#import('startRewind'));
       for (const param of params) asm.pushAll(this.dummies.of(param) ?? []);
-      asm.call(body);
+      asm.call(index);
       asm.globalGet(state.shared('unwinding')).open('if');
       asm.call(this.#import('stopUnwind'));
       // A function's frames all have the same size.

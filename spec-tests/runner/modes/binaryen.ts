@@ -31,7 +31,7 @@ export async function loadBinaryenModes(): Promise<BinaryenModes> {
       if (!(error instanceof RefusedError)) throw error;
       const reason = error.message.replace(/ \(at byte .*/, '').replace(/\d+/g, 'N');
       refused.set(reason, (refused.get(reason) ?? 0) + 1);
-      return transform(bytes, { yields, linking: 'closed' }).bytes;
+      return transform(bytes, { yields }).bytes;
     }
   };
   const yieldStore = (): ModeStore<WebAssembly.Module> => {
