@@ -119,12 +119,12 @@ function mayAlias(module: Module): boolean {
 
 /** Passes that would change what a module does. */
 function skipped(module: Module): readonly string[] {
-  // It takes entries that are no functions of the module's own for empty.
+  // They take entries that are no functions of the module's own for empty.
   const unknown = module.elems.some((elem) =>
     elem.init.some((expr) => expr.some(({ op }) => op !== 'ref.func' && op !== 'ref.null')),
   );
   // It gives exported globals other types.
-  return ['global-refining', ...(unknown ? ['directize'] : [])];
+  return ['global-refining', ...(unknown ? ['directize', 'remove-unused-module-elements'] : [])];
 }
 
 // ---- what Binaryen gets
