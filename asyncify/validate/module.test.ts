@@ -250,7 +250,8 @@ describe('hostile modules', () => {
 
   it('may nest as deep as their size allows', async () => {
     const depth = 200_000;
-    const labels = Array.from({ length: depth }, (_, i) => i);
+    // The table may have as many labels as engines take.
+    const labels = Array.from({ length: 65_520 }, (_, i) => 3 * i);
     const body = [
       ...repeat(depth, instr('block', { block: EMPTY })),
       instr('i32.const', { i32: 0 }),
