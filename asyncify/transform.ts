@@ -27,7 +27,8 @@ import { type ModuleInfo, validate } from './validate/index.ts';
 export interface TransformOptions {
   /**
    * `linked` (the default): the output links with other transformed modules of its store, and suspensions pass between
-   * them. `closed`: it links with the host only, and is a little faster; a suspension meeting an import is unhandled.
+   * them. `closed`: it links with the host only, and is a little faster; a suspension meeting an import is unhandled, and no other
+   * closed module may be handed its continuation objects.
    */
   readonly linking?: Linking;
   /** Yield points for guests that the host interrupts (engine/, Process), and what they ask. Default `none`. */
