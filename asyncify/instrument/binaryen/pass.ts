@@ -140,7 +140,7 @@ function disguised({ module, area }: Prepared): Module {
   const signature = (type: TypeIdx): FuncType => types[type]?.comp as FuncType;
   const needed = new Set<FuncIdx>();
   const funcs = module.funcs.map((func): Func => {
-    const body = func.body.flatMap((instr) => asReference(instr, typeOf, signature));
+    const body = func.body.flatMap((instr) => asReference(withoutHint(instr), typeOf, signature));
     for (const instr of body) if (instr.op === 'ref.func') needed.add(instr.func);
     return { ...func, body };
   });
@@ -186,6 +186,13 @@ function disguised({ module, area }: Prepared): Module {
     ],
     customs: [{ name: 'name', bytes: encodeNames(names), after: 'data', at: -1 }],
   };
+}
+
+/** Binaryen aborts at the hint of a branch that it does not keep. */
+function withoutHint(instr: Instr): Instr {
+  if (instr.unlikely === undefined) return instr;
+  const { unlikely: _, ...rest } = instr;
+  return rest as Instr;
 }
 
 function funcTypes(module: Module): readonly TypeIdx[] {
