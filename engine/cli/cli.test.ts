@@ -109,7 +109,7 @@ describe('bobbin', () => {
     [['wast'], 'no scripts given'],
     [
       ['wast', '--mode', 'magic', 'x.wast'],
-      '--mode is frames or closed or frames-yield or frames-chaos or native or roundtrip, not "magic"',
+      '--mode is frames or closed or frames-yield or frames-chaos or binaryen-yield or binaryen-chaos or native or roundtrip, not "magic"',
     ],
   ])('usage: %j', async (args, message) => {
     const { status, out, err } = await run(...args);

@@ -1,10 +1,20 @@
 import knownFailures from '../../spec-tests/known-failures.json' with { type: 'json' };
 import { type KnownFailure, type Mode, nativeMode, PathError, runPaths } from '../../spec-tests/runner/index.ts';
+import { loadBinaryenModes } from '../../spec-tests/runner/modes/binaryen.ts';
 import { chaosMode, yieldMode } from '../../spec-tests/runner/modes/chaos.ts';
 import { closedMode, framesMode, roundtripMode } from '../../spec-tests/runner/modes/frames.ts';
 import { type Command, CommandError, choice, parse, UsageError, writeFile } from './command.ts';
 
-const MODES = ['frames', 'closed', 'frames-yield', 'frames-chaos', 'native', 'roundtrip'] as const;
+const MODES = [
+  'frames',
+  'closed',
+  'frames-yield',
+  'frames-chaos',
+  'binaryen-yield',
+  'binaryen-chaos',
+  'native',
+  'roundtrip',
+] as const;
 
 const help = `Usage: bobbin wast [--mode MODE] [--json FILE] [--verbose] PATH...
 
@@ -15,6 +25,8 @@ Runs scripts of the WebAssembly specification's test suite (.wast), and folders 
                       transformed to do so)
   --mode frames-yield like frames, with yield points at which nothing happens
   --mode frames-chaos like frames, and what a script calls is unwound and rewound at every yield point
+  --mode binaryen-yield, binaryen-chaos
+                      the same two by Binaryen's Asyncify pass; modules it refuses are run as in frames
   --mode roundtrip    decoded and encoded again, run by the engine
   --mode native       by the engine as it is
   --json FILE         also write the report to a file
@@ -22,7 +34,7 @@ Runs scripts of the WebAssembly specification's test suite (.wast), and folders 
   -h, --help          this text
 `;
 
-function modeOf(name: (typeof MODES)[number]): Mode {
+async function modeOf(name: (typeof MODES)[number]): Promise<Mode> {
   switch (name) {
     case 'frames':
       return framesMode;
@@ -32,6 +44,10 @@ function modeOf(name: (typeof MODES)[number]): Mode {
       return yieldMode;
     case 'frames-chaos':
       return chaosMode;
+    case 'binaryen-yield':
+      return (await loadBinaryenModes()).yieldMode;
+    case 'binaryen-chaos':
+      return (await loadBinaryenModes()).chaosMode;
     case 'native':
       return nativeMode;
     case 'roundtrip':
@@ -59,7 +75,7 @@ export const command: Command = {
       return 0;
     }
     if (positionals.length === 0) throw new UsageError('no scripts given');
-    const mode = modeOf(choice('mode', values.mode, MODES));
+    const mode = await modeOf(choice('mode', values.mode, MODES));
     try {
       const { exitCode, report } = await runPaths(
         positionals,
