@@ -3,6 +3,7 @@ import { refType } from '../../binary/types.ts';
 import { Asm, Locals } from '../../lower/asm.ts';
 import type { Code } from '../../lower/build.ts';
 import { UNWINDING } from '../../lower/interface.ts';
+import { once } from '../../lower/once.ts';
 import { FRAME, T } from '../../lower/runtime-types.ts';
 import { Lowering } from '../frames/lowering.ts';
 import type { RuntimeState } from '../frames/state.ts';
@@ -34,19 +35,12 @@ const REENTERING = {
  */
 export class AsyncifyStubs extends Stubs {
   readonly area: Area;
-  readonly #made = new Map<string, FuncIdx>();
+  /** Functions by name, each made when it is first needed. */
+  readonly #once = once<FuncIdx>();
 
   constructor(state: RuntimeState) {
     super(state);
     this.area = new Area(state.build);
-  }
-
-  #once(name: string, make: () => FuncIdx): FuncIdx {
-    const known = this.#made.get(name);
-    if (known !== undefined) return known;
-    const func = make();
-    this.#made.set(name, func);
-    return func;
   }
 
   #import(name: keyof typeof ASYNCIFY): FuncIdx {

@@ -401,8 +401,9 @@ export class FunctionTranslator {
       case 'resume':
       case 'resume_throw':
       case 'resume_throw_ref':
+        // No suspension passes it: the operands below stay where they are.
         this.#operands.flush();
-        this.#resumeHere(instr, state);
+        this.#finishResume(instr, this.#emitResume(instr), state);
         this.#operands.truncate(state.low);
         this.#operands.pushed(pushed());
         return;
@@ -427,11 +428,6 @@ export class FunctionTranslator {
     if ('labels' in instr) return { ...instr, labels: instr.labels.map(depth) };
     if ('cast' in instr) return { ...instr, cast: { ...instr.cast, label: depth(instr.cast.label) } };
     return instr;
-  }
-
-  /** A `resume` that no suspension passes: the operands below stay where they are. */
-  #resumeHere(instr: ResumeInstr, state: WalkState): void {
-    this.#finishResume(instr, this.#emitResume(instr), state);
   }
 
   #continuation(type: TypeIdx): LocalIdx {

@@ -2,6 +2,7 @@ import type { FuncIdx, GlobalIdx, LocalIdx } from '../../binary/types.ts';
 import { refType } from '../../binary/types.ts';
 import { Asm, Locals } from '../../lower/asm.ts';
 import { HOPS, UNWINDING } from '../../lower/interface.ts';
+import { once } from '../../lower/once.ts';
 import { CONT, FRAME, HANDLER, STACK, T } from '../../lower/runtime-types.ts';
 import { Driver } from './driver.ts';
 import type { RuntimeState } from './state.ts';
@@ -17,18 +18,11 @@ const EXN = refType('exn', true);
  */
 export class Runtime {
   readonly state: RuntimeState;
-  readonly #made = new Map<string, FuncIdx>();
+  /** Functions by name, each made when it is first needed. */
+  readonly #once = once<FuncIdx>();
 
   constructor(state: RuntimeState) {
     this.state = state;
-  }
-
-  #once(name: string, make: () => FuncIdx): FuncIdx {
-    const known = this.#made.get(name);
-    if (known !== undefined) return known;
-    const func = make();
-    this.#made.set(name, func);
-    return func;
   }
 
   /** `[(ref null $cont)] -> [(ref $stack)]`: consumes a continuation object. Traps on null and on a consumed one. */

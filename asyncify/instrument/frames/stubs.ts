@@ -4,6 +4,7 @@ import { Asm, type Label, Locals, made, valueBlock } from '../../lower/asm.ts';
 import type { Build } from '../../lower/build.ts';
 import { Dummies } from '../../lower/dummies.ts';
 import { hostFlag } from '../../lower/interface.ts';
+import { once } from '../../lower/once.ts';
 import { CONT, FRAME, STACK, T } from '../../lower/runtime-types.ts';
 import { Runtime, takeContinuation } from './runtime.ts';
 import type { RuntimeState } from './state.ts';
@@ -49,20 +50,13 @@ export class Stubs {
   readonly state: RuntimeState;
   readonly runtime: Runtime;
   readonly dummies: Dummies;
-  readonly #made = new Map<string, FuncIdx>();
+  /** Functions by name, each made when it is first needed. */
+  readonly #once = once<FuncIdx>();
 
   constructor(state: RuntimeState) {
     this.state = state;
     this.runtime = new Runtime(state);
     this.dummies = new Dummies(state.build);
-  }
-
-  #once(name: string, make: () => FuncIdx): FuncIdx {
-    const known = this.#made.get(name);
-    if (known !== undefined) return known;
-    const func = make();
-    this.#made.set(name, func);
-    return func;
   }
 
   #contType(cont: TypeIdx): { func: TypeIdx; type: FuncType } {
