@@ -95,7 +95,7 @@ export class AsyncifyStubs extends Stubs {
       const func = build.addFunc(build.funcType([], []), `${CHANGES_STATE}yield`);
       const asm = new Asm();
       this.#rewound(asm, []);
-      asm.call(this.runtime.yield);
+      asm.call(this.runtime.yield).do('drop');
       this.#unwind(asm);
       build.define(func, { locals: [], body: asm.out });
       return func;

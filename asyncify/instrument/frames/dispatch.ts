@@ -18,30 +18,37 @@ const TABLE_LIMIT = 65_520;
  * not come here.
  */
 export function dispatch(asm: Asm, point: LocalIdx, targets: readonly Target[]): void {
+  const [first] = targets;
+  asm.get(point);
+  if (first !== undefined && targets.length === 1) {
+    asm.brIfUnlikely(first.label);
+    return;
+  }
+  asm.openUnlikely();
+  jump(asm, point, targets);
+  asm.close();
+}
+
+/** Emits the same jump for a `point` that is not 0; there has to be a target. */
+export function jump(asm: Asm, point: LocalIdx, targets: readonly Target[]): void {
   const sorted = [...targets].sort((a, b) => a.low - b.low);
   const [first] = sorted;
   const last = sorted.at(-1);
-  if (first === undefined || last === undefined) return;
-  if (first === last) {
-    asm.get(point).brIfUnlikely(first.label);
+  if (first === undefined || last === undefined) throw new RangeError('a jump without targets');
+  const span = last.high - first.low + 1;
+  if (first === last || span > DENSITY * sorted.length + 8 || span >= TABLE_LIMIT) {
+    search(asm, point, sorted);
     return;
   }
-  asm.get(point);
-  const normal = asm.openUnlikely();
-  const span = last.high - first.low + 1;
-  if (span <= DENSITY * sorted.length + 8 && span < TABLE_LIMIT) {
-    const labels: Label[] = [];
-    for (const target of sorted) {
-      while (labels.length < target.low - first.low) labels.push(normal);
-      for (let id = target.low; id <= target.high; id++) labels.push(target.label);
-    }
-    asm.get(point);
-    if (first.low !== 0) asm.i32(first.low).do('i32.sub');
-    asm.brTable([...labels, normal]);
-  } else {
-    search(asm, point, sorted);
+  const labels: Label[] = [];
+  for (const target of sorted) {
+    // Between targets lies no point: where such entries go does not matter.
+    while (labels.length < target.low - first.low) labels.push(target.label);
+    for (let id = target.low; id <= target.high; id++) labels.push(target.label);
   }
-  asm.close();
+  asm.get(point);
+  if (first.low !== 0) asm.i32(first.low).do('i32.sub');
+  asm.brTable(labels);
 }
 
 function search(asm: Asm, point: LocalIdx, targets: readonly Target[]): void {

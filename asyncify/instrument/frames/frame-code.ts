@@ -22,9 +22,14 @@ export interface Unwindable {
   readonly results: readonly ValType[];
   readonly locals: Locals;
   readonly body: Asm['out'];
+  /** Where in it the frame is to be read back. */
+  readonly entry: number;
   /** The locals some resume point needs. */
   readonly saved: ReadonlySet<number>;
+  /** Takes the resume point of the frame that is read back. */
   readonly point: LocalIdx;
+  /** Holds the resume point of the frame to be saved. */
+  readonly left: LocalIdx;
   /** Whether some resume point lies in a `try_table`. */
   readonly anyCatches: boolean;
 }
@@ -36,7 +41,7 @@ export interface Unwindable {
  */
 export function withFrame(lowering: Lowering, func: Unwindable): Code {
   const { build, stubs, state } = lowering;
-  const { params, locals, point } = func;
+  const { params, locals, point, left } = func;
   const saved = [...func.saved].sort((a, b) => a - b) as LocalIdx[];
   if (saved.length > MAX_SAVED) {
     throw new RefusedError(`more than ${MAX_SAVED} values live across suspensions`, {
@@ -48,8 +53,7 @@ export function withFrame(lowering: Lowering, func: Unwindable): Code {
   const type = frameType(build, saved.map(typeOf));
   const frame = locals.add(refType(type, true));
   const asm = new Asm();
-  asm.globalGet(state.reentering).openUnlikely();
-  asm.i32(0).globalSet(state.reentering);
+  asm.pushAll(func.body.slice(0, func.entry));
   asm.globalGet(state.shared('current')).structGet(T.stack, STACK.top).cast(refType(type, false)).tee(frame);
   asm.structGet(type, FRAME.point);
   if (func.anyCatches) asm.i32(~CATCHES).do('i32.and');
@@ -60,14 +64,14 @@ export function withFrame(lowering: Lowering, func: Unwindable): Code {
     if (isRef(declared) && !declared.nullable) asm.do('ref.as_non_null');
     asm.set(local);
   }
-  asm.close().pushAll(func.body);
+  asm.pushAll(func.body.slice(func.entry));
   asm.get(frame).do('ref.is_null').open('if');
   const reentry = build.declare(stubs.reentry(func.index, func.type, `${func.index}`));
-  asm.null(T.frame).op('ref.func', { func: reentry }).get(point);
+  asm.null(T.frame).op('ref.func', { func: reentry }).get(left);
   for (const local of saved) asm.get(local);
   asm.structNew(type).call(stubs.runtime.save).else();
   asm.i32(UNWINDING.kept).globalSet(state.shared('unwinding'));
-  asm.get(frame).get(point).structSet(type, FRAME.point);
+  asm.get(frame).get(left).structSet(type, FRAME.point);
   for (const [index, local] of saved.entries()) {
     asm.get(frame).get(local);
     asm.structSet(type, FRAME.locals + index);

@@ -69,7 +69,12 @@ export class FunctionTranslator {
     // Re-entry jumps over assignments, so that a local without default would not count as initialised.
     for (const type of this.#localTypes.slice(params.length)) this.#locals.add(nullable(type));
     this.#operands = new Operands(this.#asm, this.#locals);
-    this.#resumes = new ResumePoints(this.#asm, lowering, () => this.#point);
+    this.#resumes = new ResumePoints(
+      this.#asm,
+      lowering,
+      () => this.#point,
+      () => this.#left,
+    );
     this.#points = findPoints(
       this.#func.body,
       (instr) => suspensions.unwinds(instr) !== null,
@@ -106,14 +111,19 @@ export class FunctionTranslator {
       results: this.#results,
       locals: this.#locals,
       body: this.#asm.out,
+      entry: this.#resumes.entry,
       saved: this.#saved,
       point: this.#point,
+      left: this.#left,
       anyCatches: this.#points.anyCatches,
     });
   }
 
   get #point(): LocalIdx {
     return this.#temp('point', 'i32');
+  }
+  get #left(): LocalIdx {
+    return this.#temp('left', 'i32');
   }
   #temp(name: string, type: ValType): LocalIdx {
     let local = this.#temps.get(name);

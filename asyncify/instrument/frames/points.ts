@@ -149,7 +149,10 @@ export function findPoints(
   for (const construct of [root, ...[...at.values()].filter((item) => item.kind === 'construct')]) {
     const first = construct.items[0];
     construct.startsWithFirst =
-      first?.kind === 'construct' && first.op !== 'if' && construct.op !== 'if' && first.index === construct.index + 1;
+      first?.kind === 'construct' &&
+      (first.op === 'block' || first.op === 'try_table') &&
+      construct.op !== 'if' &&
+      first.index === construct.index + 1;
   }
   return { root, at, polls, count, anyCatches };
 }

@@ -1,7 +1,7 @@
 import type { LocalIdx } from '../../binary/types.ts';
 import type { Asm, Label } from '../../lower/asm.ts';
 import { CATCHES } from '../../lower/runtime-types.ts';
-import { dispatch, type Target } from './dispatch.ts';
+import { dispatch, jump, type Target } from './dispatch.ts';
 import type { Lowering } from './lowering.ts';
 import { type Item, type Point, range } from './points.ts';
 
@@ -17,15 +17,24 @@ export class ResumePoints {
   readonly #lowering: Lowering;
   /** Holds the resume point while a re-entry is on its way there, 0 in normal running. */
   readonly #local: () => LocalIdx;
+  /** Takes the resume point whose frame is to be saved. */
+  readonly #left: () => LocalIdx;
   readonly #wrappers = new Map<Item, Wrapper>();
   /** Targets that the first construct of the one just opened has to jump to. */
   #inherited: Target[] = [];
   #save: Label | null = null;
+  #entry = -1;
 
-  constructor(asm: Asm, lowering: Lowering, local: () => LocalIdx) {
+  constructor(asm: Asm, lowering: Lowering, local: () => LocalIdx, left: () => LocalIdx) {
     this.#asm = asm;
     this.#lowering = lowering;
     this.#local = local;
+    this.#left = left;
+  }
+
+  /** Where in the code the frame is to be read back: it is run only by a re-entry, which jumps on from there. */
+  get entry(): number {
+    return this.#entry;
   }
 
   /** Opens the block behind whose end the frame is saved. */
@@ -46,7 +55,20 @@ export class ResumePoints {
       targets.push({ low, high, label: arrive });
     }
     if (startsWithFirst) this.#inherited = targets;
-    else if (targets.length > 0) dispatch(this.#asm, this.#local(), targets);
+    else if (targets.length === 0) return;
+    else if (this.#entry < 0) this.#enter(targets);
+    else dispatch(this.#asm, this.#local(), targets);
+  }
+
+  /** The first jump is made only where the function is re-entered, so that normal running has no test of the resume point. */
+  #enter(targets: readonly Target[]): void {
+    const asm = this.#asm;
+    const { state } = this.#lowering;
+    asm.globalGet(state.reentering).openUnlikely();
+    asm.i32(0).globalSet(state.reentering);
+    this.#entry = asm.out.length;
+    jump(asm, this.#local(), targets);
+    asm.close();
   }
 
   /** The way of a re-entry meets the normal one where an item's code starts. */
@@ -56,32 +78,32 @@ export class ResumePoints {
 
   /** Emits the jump to the code that saves the frame. */
   leave(point: Point): void {
-    this.#asm.i32(point.id | (point.catches ? CATCHES : 0)).set(this.#local());
+    this.#name(point);
     this.#asm.br(this.#save as Label);
+  }
+
+  #name(point: Point): void {
+    this.#asm.i32(point.id | (point.catches ? CATCHES : 0)).set(this.#left());
   }
 
   /** Emits the test after what may have unwound, and the jump. `shared`: control may have left this module. */
   leaveIf(point: Point, shared: boolean): void {
     const asm = this.#asm;
     const { state } = this.#lowering;
+    const save = this.#save as Label;
+    this.#name(point);
     if (state.linking === 'closed') {
-      asm.globalGet(state.unwinding).openUnlikely();
-      this.leave(point);
-      asm.close();
+      asm.globalGet(state.unwinding).brIfUnlikely(save);
       return;
     }
     if (shared) {
       asm.globalGet(state.shared('unwinding')).openUnlikely();
-      asm.i32(1).globalSet(state.unwinding);
-      this.leave(point);
-      asm.close();
+      asm.i32(1).globalSet(state.unwinding).br(save).close();
       return;
     }
     // Whoever unwinds out of this module leaves its flag set; the shared one tells whether that is over.
     asm.globalGet(state.unwinding).openUnlikely();
-    asm.globalGet(state.shared('unwinding')).openUnlikely();
-    this.leave(point);
-    asm.close();
+    asm.globalGet(state.shared('unwinding')).brIf(save);
     asm.i32(0).globalSet(state.unwinding).close();
   }
 
@@ -115,8 +137,10 @@ export class ResumePoints {
       asm.globalGet(state.shared('fuel')).i32(0).do('i32.lt_s');
     } else asm.globalGet(state.shared('epoch'));
     asm.openUnlikely();
-    asm.call(stubs.runtime.yield);
-    this.leaveIf(point, false);
-    asm.close();
+    this.#name(point);
+    asm
+      .call(stubs.runtime.yield)
+      .brIf(this.#save as Label)
+      .close();
   }
 }

@@ -93,17 +93,18 @@ export class Runtime {
     });
   }
 
-  /** `[] -> []`: starts unwinding to the host that runs this guest; does nothing where a host frame is in between. */
+  /** `[] -> [i32]`: starts unwinding to the host that runs this guest; 0: does not, as a host frame is in between. */
   get yield(): FuncIdx {
     return this.#once('yield', () => {
       const { build } = this.state;
-      const func = build.addFunc(build.funcType([], []), 'yield');
+      const func = build.addFunc(build.funcType([], ['i32']), 'yield');
       const locals = new Locals(0);
       const tag = locals.add(refType(T.tag, true));
       const asm = new Asm();
       asm.globalGet(this.state.hostTag('yielded')).set(tag);
-      this.#find(asm, locals, tag, 'suspend', () => asm.do('return'));
+      this.#find(asm, locals, tag, 'suspend', () => asm.i32(0).do('return'));
       this.#beginUnwinding(asm);
+      asm.i32(1);
       build.define(func, { locals: locals.declared, body: asm.out });
       return func;
     });
