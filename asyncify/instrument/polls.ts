@@ -1,6 +1,7 @@
 import type { Instr } from '../binary/opcodes.ts';
 import type { FuncIdx } from '../binary/types.ts';
 import type { ModuleInfo } from '../validate/index.ts';
+import { boundedLoops } from './bounded-loops.ts';
 
 /**
  * How a yield point asks whether to yield. `fuel`: a counter, so that the same program with the same budget yields at the same
@@ -8,7 +9,7 @@ import type { ModuleInfo } from '../validate/index.ts';
  */
 export type Poll = 'fuel' | 'epoch';
 
-/** Where a module yields: at loop headers, and at the entries of functions so that every cycle of calls has one. */
+/** Where a module yields: at loop headers, but for loops that run a small constant number of times, and at the entries of functions so that every cycle of calls has one. */
 export interface YieldPoints {
   /** Whether the function polls when it is entered. */
   entry(func: FuncIdx): boolean;
@@ -16,10 +17,19 @@ export interface YieldPoints {
   loop(func: FuncIdx, index: number): boolean;
 }
 
-/** Yield points for every loop, and for one function at least of each cycle of calls. */
+/** Yield points for every loop that may run long, and for one function at least of each cycle of calls. */
 export function yieldPoints(info: ModuleInfo): YieldPoints {
   const entries = new CallGraph(info).cycleBreakers();
-  return { entry: (func) => entries.has(func), loop: () => true };
+  const bounded = new Map<FuncIdx, ReadonlySet<number>>();
+  const boundedOf = (func: FuncIdx): ReadonlySet<number> => {
+    let loops = bounded.get(func);
+    if (loops === undefined) {
+      loops = boundedLoops(info.module.funcs[func - info.importedFuncs]?.body ?? []);
+      bounded.set(func, loops);
+    }
+    return loops;
+  };
+  return { entry: (func) => entries.has(func), loop: (func, index) => !boundedOf(func).has(index) };
 }
 
 /** Functions call functions; a reference of a type is a node between its callers and the functions it may be. */

@@ -1,4 +1,4 @@
-import type { Module } from '../binary/module.ts';
+import type { Expr, Module } from '../binary/module.ts';
 import { type Observer, walkBody } from './body.ts';
 import { checkContents, checkDeclarations } from './declarations.ts';
 import { Context, type ModuleInfo } from './info.ts';
@@ -25,11 +25,12 @@ export function validate(module: Module): ModuleInfo {
  * Walks one body by the same rules as `validate`, showing each instruction to an observer.
  * @param info what `validate` returned
  * @param func index among the defined functions (imports not counted)
+ * @param body what it walks in the place of the function's own body
  * @throws InvalidError; RangeError if there is no such function or `info` is not from `validate`
  */
-export function walkFunction(info: ModuleInfo, func: number, observer: Observer): void {
+export function walkFunction(info: ModuleInfo, func: number, observer: Observer, body?: Expr): void {
   const found = info.module.funcs[func];
   if (found === undefined) throw new RangeError(`no defined function ${func}`);
   if (!(info instanceof Context)) throw new RangeError('the typing context must be the result of validate');
-  walkBody(info, func, found, observer);
+  walkBody(info, func, body === undefined ? found : { ...found, body }, observer);
 }

@@ -1,5 +1,5 @@
 import type { BlockType, Handler } from '../../binary/immediates.ts';
-import type { Func } from '../../binary/module.ts';
+import type { Expr, Func } from '../../binary/module.ts';
 import type { Instr, OpName } from '../../binary/opcodes.ts';
 import type { FuncIdx, LocalIdx, TypeIdx, ValType } from '../../binary/types.ts';
 import { isRef, refType } from '../../binary/types.ts';
@@ -7,9 +7,10 @@ import { RefusedError } from '../../errors.ts';
 import { Asm, EMPTY, type Label, Locals, made } from '../../lower/asm.ts';
 import type { Code } from '../../lower/build.ts';
 import { T } from '../../lower/runtime-types.ts';
-import { type WalkState, walkFunction } from '../../validate/index.ts';
+import { type Observer, type WalkState, walkFunction } from '../../validate/index.ts';
 import { withFrame } from './frame-code.ts';
 import { liveAtPoints } from './liveness.ts';
+import { takeExitsOutOfLoops } from './loop-exits.ts';
 import type { Ended, Lowering, ResumeInstr } from './lowering.ts';
 import { Operands } from './operands.ts';
 import { type Construct, findPoints, type Item, leaves, opens, type Point, type Points, range } from './points.ts';
@@ -60,7 +61,12 @@ export class FunctionTranslator {
     this.#lowering = lowering;
     const { info, build, suspensions, yields } = lowering;
     this.#index = index;
-    this.#func = info.module.funcs[index - info.importedFuncs] as Func;
+    const func = info.module.funcs[index - info.importedFuncs] as Func;
+    const polled = new Set(func.body.filter(({ op }, at) => op === 'loop' && yields?.points.loop(index, at)));
+    this.#func = {
+      ...func,
+      body: this.#exitsTaken(func, (instr) => polled.has(instr) || suspensions.unwinds(instr) !== null),
+    };
     const { params, results } = build.signature(this.#func.type);
     this.#params = params;
     this.#results = results;
@@ -78,8 +84,29 @@ export class FunctionTranslator {
     this.#points = findPoints(
       this.#func.body,
       (instr) => suspensions.unwinds(instr) !== null,
-      (at) => (at < 0 ? yields?.points.entry(index) : yields?.points.loop(index, at)) ?? false,
+      (at) => (at < 0 ? yields?.points.entry(index) === true : polled.has(this.#func.body[at] as Instr)),
     );
+  }
+
+  /** The body, code that leaves its loops behind them. Not where a local without default may be assigned in there. */
+  #exitsTaken({ body, locals }: Func, isPoint: (instr: Instr) => boolean): Expr {
+    const { info } = this.#lowering;
+    if (locals.some((type) => isRef(type) && !type.nullable)) return body;
+    let heights: number[] | undefined;
+    return takeExitsOutOfLoops(body, {
+      isPoint,
+      heights: () => {
+        if (heights !== undefined) return heights;
+        const result: number[] = [];
+        walkFunction(info, this.#index - info.importedFuncs, {
+          after: (_, at, { operands, controls }) => {
+            result[at] = operands.length - (controls.at(-1)?.height ?? 0);
+          },
+        });
+        heights = result;
+        return result;
+      },
+    });
   }
 
   translate(): Code {
@@ -97,9 +124,8 @@ export class FunctionTranslator {
     this.#frames.push({ label, op: 'block', construct: root, height: 0, params: [], results: this.#results });
     this.#openArm(root.items, root.startsWithFirst);
     const { info } = this.#lowering;
-    walkFunction(info, this.#index - info.importedFuncs, {
-      after: (instr, index, state) => this.#instr(instr, index, state),
-    });
+    const observer: Observer = { after: (instr, index, state) => this.#instr(instr, index, state) };
+    walkFunction(info, this.#index - info.importedFuncs, observer, body);
     if (this.#dead < 0) this.#operands.flush();
     if (count === 0) return { locals: this.#locals.declared, body: this.#asm.out };
     this.#asm.close().do('return').close();
