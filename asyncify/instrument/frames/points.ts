@@ -108,13 +108,22 @@ export function findPoints(
     if (kind === 'back') polled.back = point;
   };
   const simple = simpleLoops(body);
-  poll(root, 'start', root, 0);
+  const entry = leadingBlocks(body);
+  // Behind the blocks that the body starts with, so that one jump is enough for that point and theirs.
+  const pollEntry = (into: Construct): void => {
+    if (!isPolled(-1)) return;
+    const point: Point = { kind: 'point', index: -1, poll: 'start', id: ++count, catches: false };
+    into.items.push(point);
+    polls.set(-1, point);
+  };
+  if (entry === body.length) pollEntry(root);
   // Depth of constructs opened in dead code; -1: live.
   let dead = -1;
   body.forEach((instr, index) => {
     const { op } = instr;
     const top = stack.at(-1);
     if (top === undefined) throw new RangeError('unbalanced body');
+    if (index === entry) pollEntry(top.construct);
     if (dead >= 0) {
       if (opens(op)) dead++;
       else if (op === 'end' && dead > 0) dead--;
@@ -155,6 +164,16 @@ export function findPoints(
       first.index === construct.index + 1;
   }
   return { root, at, polls, count, anyCatches };
+}
+
+/** How many blocks without parameters a body starts with; those that it ends in do not count. */
+function leadingBlocks(body: Expr): number {
+  let count = 0;
+  for (const instr of body) {
+    if (instr.op !== 'block' || instr.block.kind === 'type') break;
+    count++;
+  }
+  return count;
 }
 
 /** Loops without parameters that only `br`, `br_if` and `br_table` start over. */
