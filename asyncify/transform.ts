@@ -17,12 +17,15 @@ import { HostInterface } from './instrument/frames/host.ts';
 import { Lowering } from './instrument/frames/lowering.ts';
 import { type Linking, RuntimeState } from './instrument/frames/state.ts';
 import { Stubs } from './instrument/frames/stubs.ts';
-import { type Poll, yieldPoints } from './instrument/polls.ts';
+import { type EpochWord, type Poll, yieldPoints } from './instrument/polls.ts';
 import { Build } from './lower/build.ts';
 import { HIDDEN_EXPORTS, RUNTIME_MODULE } from './lower/interface.ts';
 import { lowerLegacyExceptions, usesLegacyExceptions } from './lower/legacy.ts';
 import { T } from './lower/runtime-types.ts';
+import { describeOutput, refuseTransformed, withManifest } from './manifest.ts';
 import { type ModuleInfo, validate } from './validate/index.ts';
+
+export const DEFAULT_EPOCH_WORD: EpochWord = 'shared';
 
 export interface TransformOptions {
   /**
@@ -33,6 +36,11 @@ export interface TransformOptions {
   readonly linking?: Linking;
   /** Yield points for guests that the host interrupts (engine/, Process), and what they ask. Default `none`. */
   readonly yields?: Poll | 'none';
+  /**
+   * Where the word of `epoch` polls lies: in a `shared` memory (the default), so that other threads can set it and a guest that
+   * computes lets the host run; or in a `global`, which only the guest's own imports can set while it runs.
+   */
+  readonly epochWord?: EpochWord;
   /** Imported functions whose calls the host may suspend: `module.name`, or `module.*` for all of a module. */
   readonly suspending?: readonly string[];
 }
@@ -54,7 +62,7 @@ export interface Transformed {
  * Turns a module that may use stack switching into plain Wasm 3.0 that runs on the runtime in `continuations/`.
  *
  * @throws MalformedError, InvalidError for bytes that are no valid module
- * @throws RefusedError for a valid module that cannot be translated
+ * @throws RefusedError for a valid module that cannot be translated, and for one that was transformed before
  */
 export function transform(bytes: Uint8Array, options: TransformOptions = {}): Transformed {
   return transformModule(decode(bytes), bytes, options);
@@ -62,6 +70,7 @@ export function transform(bytes: Uint8Array, options: TransformOptions = {}): Tr
 
 /** The same for a module that is decoded already; `bytes` is what it was decoded from. */
 export function transformModule(source: Module, bytes: Uint8Array, options: TransformOptions = {}): Transformed {
+  refuseTransformed(source);
   const linking = options.linking ?? 'linked';
   const hosted = options.suspending !== undefined || (options.yields ?? 'none') !== 'none';
   let info = validate(source);
@@ -76,9 +85,12 @@ export function transformModule(source: Module, bytes: Uint8Array, options: Tran
   }
   checkNames(info.module);
   checkDepth(info);
-  const transformer = new Transformer(info, suspensions, linking, hosted ? { ...host, poll: options.yields } : null);
+  const hostedAs = hosted ? { ...host, poll: options.yields ?? 'none' } : null;
+  const epochWord = options.epochWord ?? DEFAULT_EPOCH_WORD;
+  const transformer = new Transformer(info, suspensions, { linking, epochWord }, hostedAs);
+  const manifest = describeOutput(info, { linking, instrumenter: 'frames' }, hostedAs && { ...hostedAs, epochWord });
   return {
-    bytes: encode(transformer.run()),
+    bytes: encode(withManifest(transformer.run(), manifest)),
     changed: true,
     instrumented: [...transformer.instrumented].map((func) => ({
       func,
@@ -134,7 +146,13 @@ export function checkNames(module: Module): void {
 }
 
 interface Host extends HostSuspensions {
-  readonly poll: TransformOptions['yields'];
+  readonly poll: Poll | 'none';
+}
+
+/** What the output is like. */
+interface Form {
+  readonly linking: Linking;
+  readonly epochWord: EpochWord;
 }
 
 class Transformer {
@@ -149,7 +167,8 @@ class Transformer {
   readonly #restructured = new Set<FuncIdx>();
   readonly #host: HostInterface | null;
 
-  constructor(info: ModuleInfo, suspensions: Suspensions, linking: Linking, host: Host | null) {
+  constructor(info: ModuleInfo, suspensions: Suspensions, form: Form, host: Host | null) {
+    const { linking, epochWord } = form;
     this.#info = info;
     const yields = host?.yields ?? null;
     info.module.funcs.forEach((func, at) => {
@@ -166,7 +185,12 @@ class Transformer {
         this.#restructured.add(index);
     });
     this.#build = new Build(info);
-    this.#state = new RuntimeState(this.#build, linking, linking === 'linked' || usesExceptions(info.module));
+    this.#state = new RuntimeState(
+      this.#build,
+      linking,
+      linking === 'linked' || usesExceptions(info.module),
+      epochWord,
+    );
     this.#stubs = new Stubs(this.#state);
     const poll = host?.poll === 'fuel' || host?.poll === 'epoch' ? host.poll : null;
     this.#lowering = new Lowering(this.#stubs, suspensions, {

@@ -1,5 +1,6 @@
-import { HIDDEN_EXPORTS, hostFlag, RUNTIME_MODULE } from '../asyncify/lower/interface.ts';
+import { EPOCH_IMPORT, EPOCH_PAGES, HIDDEN_EXPORTS, hostFlag, RUNTIME_MODULE } from '../asyncify/lower/interface.ts';
 import { raiseTrap } from './errors.ts';
+import { manifestOf } from './manifest.ts';
 import { SharedState } from './shared.ts';
 
 export interface StoreOptions {
@@ -29,6 +30,7 @@ type Callable = (...args: never[]) => unknown;
 export class Store {
   readonly #shared = new SharedState();
   readonly #frameLimit: WebAssembly.Global;
+  #epoch: WebAssembly.Memory | null = null;
   readonly #tags = new WeakMap<object, WebAssembly.Global>();
   /** The function other modules call, by the one the host calls; and back. */
   readonly #raw = new WeakMap<Callable, Callable>();
@@ -47,6 +49,7 @@ export class Store {
    *
    * @param imports values by module and name, as WebAssembly.Instance takes them; exports of other instances of this store
    * link directly, so that suspensions pass between them
+   * @throws ManifestError where this version cannot run the module
    * @throws what WebAssembly.Instance throws: LinkError, TypeError, and what the start function throws
    */
   instantiate(module: WebAssembly.Module, imports: Imports = {}): Linked {
@@ -54,11 +57,15 @@ export class Store {
     return { instance, exports: this.adopt(instance) };
   }
 
-  /** The import object to instantiate a module with: the program's own imports and what the runtime adds. */
+  /**
+   * The import object to instantiate a module with: the program's own imports and what the runtime adds.
+   *
+   * @throws ManifestError where this version cannot run the module
+   */
   imports(module: WebAssembly.Module, imports: Imports = {}): WebAssembly.Imports {
+    if (manifestOf(module) === null) return imports as WebAssembly.Imports;
     const wanted = WebAssembly.Module.imports(module);
     const runtime = wanted.filter((entry) => entry.module === RUNTIME_MODULE).map((entry) => entry.name);
-    if (runtime.length === 0) return imports as WebAssembly.Imports;
     const names = new Set(runtime);
     const result: Record<string, Record<string, unknown>> = {};
     const tags: unknown[] = [];
@@ -112,9 +119,16 @@ export class Store {
     if (name === 'trap') return raiseTrap;
     if (name === 'raise') return raise;
     if (name === 'frame-limit') return this.#frameLimit;
+    if (name === EPOCH_IMPORT) return this.#epochMemory;
     const tag = /^tag\.(\d+)$/.exec(name);
     if (tag !== null) return this.#tagIdentity(tags[Number(tag[1])]);
     return this.#shared.get(name);
+  }
+
+  /** The word that all linked modules poll. */
+  get #epochMemory(): WebAssembly.Memory {
+    this.#epoch ??= new WebAssembly.Memory({ initial: EPOCH_PAGES, maximum: EPOCH_PAGES, shared: true });
+    return this.#epoch;
   }
 
   #tagIdentity(tag: unknown): WebAssembly.Global {

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { transform } from '../asyncify/index.ts';
+import { decode, encode, transform } from '../asyncify/index.ts';
+import { Store } from '../continuations/index.ts';
+import packageJson from '../package.json' with { type: 'json' };
 import { parseText } from '../spec-tests/runner/index.ts';
 import {
   BobbinError,
@@ -8,7 +10,11 @@ import {
   explain,
   InvalidError,
   type Linking,
+  loadBinaryen,
   MalformedError,
+  ManifestError,
+  type Module,
+  Process,
   RefusedError,
   Runtime,
   SuspensionError,
@@ -168,6 +174,86 @@ describe('Engine', () => {
     expect(() => exports.null()).toThrow(TrapError);
     expect(() => exports.null()).toThrow('null continuation reference');
     expect(() => exports.consumed()).toThrow('continuation already consumed');
+  });
+});
+
+describe('Module.manifest', () => {
+  const host = { poll: 'fuel', epochWord: null, suspending: [], entries: ['count', 'sum', 'plain'] };
+
+  it('says how a module was transformed', async () => {
+    const engine = new Engine();
+    const manifest = { format: 1, version: packageJson.version, linking: 'closed', instrumenter: 'frames', host: null };
+    expect(engine.compile(counter, { linking: 'closed' }).manifest).toEqual(manifest);
+    expect(engine.compile(counter, { linking: 'closed', yields: 'fuel' }).manifest).toEqual({ ...manifest, host });
+    expect(engine.compile(await parseText('(module (func (export "f")))')).manifest).toBeNull();
+  });
+
+  it('comes back from bytes that were transformed before, which the engine refuses to transform', async () => {
+    const { bytes } = transform(counter);
+    const module = await new Runtime().loadAsync(bytes);
+    expect(module.manifest).toMatchObject({ linking: 'linked', host: null });
+    expect(module.instantiate<Counter>().exports.sum()).toBe(10);
+    expect(() => new Engine().compile(bytes)).toThrow('the module was transformed before (at byte 8)');
+  });
+
+  it('is what a runtime goes by: others than it knows are refused', async () => {
+    const runtime = new Runtime();
+    const module = decode(transform(counter).bytes);
+    const [section, ...others] = module.customs;
+    const other = { ...section!, bytes: Uint8Array.of(2, 0) };
+    const cases = [
+      [[other, ...others], 'unsupported', "the module's manifest has format 2, and this version of Bobbin reads 1"],
+      [[{ ...other, bytes: Uint8Array.of() }, ...others], 'malformed', 'malformed manifest: unexpected end'],
+      [[section!, ...module.customs], 'malformed', 'the module has 2 custom sections "bobbin"'],
+      [others, 'missing', 'the module imports from "bobbin" and has no manifest'],
+    ] as const;
+    for (const [customs, problem, message] of cases) {
+      const bytes = encode({ ...module, customs });
+      const matching = expect.objectContaining({ kind: 'manifest', problem });
+      expect(() => runtime.load(bytes)).toThrow(matching);
+      expect(() => runtime.load(bytes)).toThrow(message);
+      await expect(runtime.loadAsync(bytes)).rejects.toThrow(matching);
+      expect(() => new Store().instantiate(new WebAssembly.Module(bytes))).toThrow(ManifestError);
+      expect(() => Process.instantiate(new Store(), new WebAssembly.Module(bytes))).toThrow(ManifestError);
+    }
+  });
+});
+
+describe('the instrumenter of Binaryen', async () => {
+  const plain = await parseText(
+    '(module (func (export "f") (result i32) (loop (br_if 0 (i32.const 0))) (i32.const 7)))',
+  );
+  const run = (module: Module): number => module.instantiate<{ f(): number }>().exports.f();
+
+  it('is loaded where it can be waited for', async () => {
+    const module = await new Engine().compileAsync(plain, { instrumenter: 'binaryen', yields: 'epoch' });
+    expect(module.manifest).toMatchObject({ instrumenter: 'binaryen', host: { poll: 'epoch', entries: ['f'] } });
+    expect(run(module)).toBe(7);
+    expect((await new Engine().compileAsync(plain, { instrumenter: 'frames' })).manifest).toBeNull();
+  });
+
+  it('can be given loaded', async () => {
+    const instrumenter = await loadBinaryen();
+    for (const module of [
+      new Engine().compile(plain, { instrumenter, optimizeLevel: 0 }),
+      await new Engine().compileAsync(plain, { instrumenter, yields: 'fuel', linking: 'closed' }),
+    ]) {
+      expect(module.manifest).toMatchObject({ instrumenter: 'binaryen', linking: 'closed' });
+      expect(run(module)).toBe(7);
+    }
+  });
+
+  it('cannot be waited for by compile, and does not link', async () => {
+    const engine = new Engine();
+    expect(() => engine.compile(plain, { instrumenter: 'binaryen' as never })).toThrow(
+      new TypeError('Binaryen has to be loaded: give compile what loadBinaryen() resolves to, or use compileAsync'),
+    );
+    expect(() => engine.compile(plain, { instrumenter: 'magic' as never })).toThrow(
+      new TypeError('no instrumenter "magic"'),
+    );
+    await expect(engine.compileAsync(plain, { instrumenter: 'binaryen', linking: 'linked' as never })).rejects.toThrow(
+      new TypeError(`Binaryen's instrumenter makes closed modules only, not "linked" ones`),
+    );
   });
 });
 

@@ -1,5 +1,14 @@
-import { type Exports, type Imports, Store } from '../continuations/index.ts';
+import type { Manifest } from '../asyncify/manifest.ts';
+import { type Exports, type Imports, manifestOf, Store } from '../continuations/index.ts';
 
+export {
+  type HostManifest,
+  type ImportName,
+  type InstrumenterName,
+  type Manifest,
+  ManifestError,
+  type ManifestProblem,
+} from '../asyncify/manifest.ts';
 export { ExhaustionError, type Exports, type Imports, SuspensionError, TrapError } from '../continuations/index.ts';
 
 export interface EngineOptions {
@@ -27,10 +36,14 @@ export class Instance<E extends object = Exports> {
 export class Module {
   /** The engine's own module, for example to be sent to a worker. */
   readonly compiled: WebAssembly.Module;
+  /** How it was transformed; null: it was not, and needs nothing of the runtime. */
+  readonly manifest: Manifest | null;
   readonly #store: Store;
 
+  /** @throws ManifestError where this version cannot run the module */
   constructor(compiled: WebAssembly.Module, store: Store) {
     this.compiled = compiled;
+    this.manifest = manifestOf(compiled);
     this.#store = store;
   }
 
@@ -70,6 +83,7 @@ export class Runtime {
    * Compiles a module that needs no transform: one that went through it at build time, or plain WebAssembly.
    *
    * @throws WebAssembly.CompileError where the host's engine does not accept the bytes
+   * @throws ManifestError for a transformed module that this version cannot run
    */
   load(bytes: Bytes): Module {
     return new Module(new WebAssembly.Module(bytes as Uint8Array<ArrayBuffer>), this.#store);

@@ -3,6 +3,7 @@ import type { Instr, OpName } from '../binary/opcodes.ts';
 import { OPCODES } from '../binary/opcodes.ts';
 import type { FuncIdx, HeapType, StorageType, SubType } from '../binary/types.ts';
 import { isRef } from '../binary/types.ts';
+import type { InvalidWhere } from '../errors.ts';
 import type { ModuleInfo } from '../validate/index.ts';
 import type { Suspensions } from './analysis.ts';
 import type { Linking } from './frames/state.ts';
@@ -24,7 +25,7 @@ export function isConcerned(info: ModuleInfo, suspensions: Suspensions, linking:
     info.types.some(({ comp }) => comp.kind === 'cont') ||
     info.tags.some((type) => info.funcType(type).results.length > 0) ||
     (linking === 'linked' && module.exports.some((entry) => entry.kind === 'tag')) ||
-    mentionsContinuations(info) ||
+    findContinuationType(info) !== null ||
     module.funcs.some((func) =>
       func.body.some((instr) => switching.has(instr.op) || suspensions.unwinds(instr) !== null),
     )
@@ -34,19 +35,27 @@ export function isConcerned(info: ModuleInfo, suspensions: Suspensions, linking:
 const isCont = (heap: HeapType): boolean => heap === 'cont' || heap === 'nocont';
 const hasCont = (type: StorageType): boolean => isRef(type) && isCont(type.heap);
 
-/** Whether the abstract continuation types are named anywhere, with no concrete type declared. */
-function mentionsContinuations(info: ModuleInfo): boolean {
+/** Where abstract continuation types are named first, with no concrete type declared; null: nowhere. */
+export function findContinuationType(info: ModuleInfo): InvalidWhere | null {
   const { module } = info;
-  return (
-    info.types.some(typeMentions) ||
-    info.globals.some((global) => hasCont(global.type)) ||
-    info.tables.some((table) => hasCont(table.type)) ||
-    module.elems.some((elem) => hasCont(elem.type) || elem.init.some((expr) => expr.some(instrMentions))) ||
-    module.globals.some((global) => global.init.some(instrMentions)) ||
-    module.funcs.some(
-      (func) => func.locals.some(hasCont) || func.emptyRuns?.some(hasCont) || func.body.some(instrMentions),
-    )
-  );
+  const { imports, globals, tables, elems, funcs } = module;
+  const defined =
+    info.types.find(typeMentions) ??
+    imports.find(
+      ({ desc }) =>
+        (desc.kind === 'global' && hasCont(desc.type.type)) || (desc.kind === 'table' && hasCont(desc.type.type)),
+    ) ??
+    tables.find(({ type, init }) => hasCont(type.type) || init?.some(instrMentions)) ??
+    globals.find(({ type, init }) => hasCont(type.type) || init.some(instrMentions)) ??
+    elems.find(({ type, init }) => hasCont(type) || init.some((expr) => expr.some(instrMentions)));
+  if (defined !== undefined) return { offset: defined.at ?? 0 };
+  for (const [at, func] of funcs.entries()) {
+    const index = info.importedFuncs + at;
+    const instr = func.body.find(instrMentions);
+    if (func.locals.some(hasCont) || func.emptyRuns?.some(hasCont)) return { offset: func.at, func: index };
+    if (instr !== undefined) return { offset: instr.at, func: index, instruction: instr.op };
+  }
+  return null;
 }
 
 function typeMentions({ comp }: SubType): boolean {

@@ -9,7 +9,16 @@ import { boundedLoops } from './bounded-loops.ts';
  */
 export type Poll = 'fuel' | 'epoch';
 
-/** Where a module yields: at loop headers, but for loops that run a small constant number of times, and at the entries of functions so that every cycle of calls has one. */
+/**
+ * Where the word of `epoch` polls lies. `global`: in a global, for the guest's own imports to set. `shared`: in a shared memory
+ * of its own, so that other threads can set it as well.
+ */
+export type EpochWord = 'global' | 'shared';
+
+/**
+ * Where a module yields: at loop headers, but for loops that run a small constant number of times, and at the entries of
+ * functions so that every cycle of calls has one.
+ */
 export interface YieldPoints {
   /** Whether the function polls when it is entered. */
   entry(func: FuncIdx): boolean;

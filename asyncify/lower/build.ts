@@ -1,5 +1,5 @@
 import { encodeNames, namesOf, remapNames } from '../binary/index.ts';
-import type { Expr, Func, Global, GlobalType, Import, Module, Tag } from '../binary/module.ts';
+import type { Expr, Func, Global, GlobalType, Import, Limits, Memory, Module, Tag } from '../binary/module.ts';
 import type { Instr } from '../binary/opcodes.ts';
 import { opcodeOf } from '../binary/opcodes.ts';
 import type {
@@ -8,6 +8,7 @@ import type {
   FuncType,
   GlobalIdx,
   HeapType,
+  MemIdx,
   RecGroup,
   RefType,
   StorageType,
@@ -21,7 +22,7 @@ import type { ModuleInfo } from '../validate/index.ts';
 import { RUNTIME_MODULE } from './interface.ts';
 import { RUNTIME_TYPES, runtimeGroup, T } from './runtime-types.ts';
 
-// Functions and globals the transform adds are numbered from here until `finish` knows how many imports there are.
+// Functions, globals and memories the transform adds are numbered from here until `finish` knows how many imports there are.
 const ADDED = 0x1000_0000;
 
 export interface Code {
@@ -56,6 +57,8 @@ export class Build {
   readonly #importedFuncs: { name: string; type: TypeIdx }[] = [];
   readonly #importedGlobals: { name: string; type: GlobalType }[] = [];
   readonly #globals: { type: GlobalType; init: readonly Instr[] }[] = [];
+  readonly #importedMemories: { name: string; type: Limits }[] = [];
+  readonly #memories: Limits[] = [];
   readonly #globalKeys = new Map<string, GlobalIdx>();
   readonly #declared = new Set<FuncIdx>();
   #dummyTag: Tag | null = null;
@@ -142,6 +145,21 @@ export class Build {
     this.#globalKeys.set(key, index);
     return index;
   }
+  /** A memory behind the source's, whose indices stay as they are: engines are fastest with the first. */
+  addMemory(type: Limits): MemIdx {
+    this.#memories.push(type);
+    return (ADDED + 0x800_0000 + this.#memories.length - 1) as MemIdx;
+  }
+  importMemory(name: string, type: Limits): MemIdx {
+    this.#importedMemories.push({ name, type });
+    return (ADDED + this.#importedMemories.length - 1) as MemIdx;
+  }
+  /** Where a memory stands in the output, once all imports are known. */
+  memory(index: MemIdx): MemIdx {
+    const { info } = this;
+    const map = this.#mapper(info.importedMemories, info.module.memories.length, this.#importedMemories.length);
+    return map(index) as MemIdx;
+  }
   /** A tag without parameters that no program can name. */
   dummyTag(): TagIdx {
     this.#dummyTag ??= { type: this.funcType([], []), at: -1 };
@@ -168,7 +186,9 @@ export class Build {
     const source = info.module;
     const func = this.#mapper(info.importedFuncs, source.funcs.length, this.#importedFuncs.length);
     const global = this.#mapper(info.importedGlobals, source.globals.length, this.#importedGlobals.length);
-    const expr = (code: Expr): Instr[] => code.map((instr) => relocate(instr, func, global));
+    const memory = (index: number): number => this.memory(index as MemIdx);
+    const moved = { func, global, memory };
+    const expr = (code: Expr): Instr[] => code.map((instr) => relocate(instr, moved));
     const imports: Import[] = [
       ...parts.imports,
       ...this.#importedFuncs.map(
@@ -176,6 +196,9 @@ export class Build {
       ),
       ...this.#importedGlobals.map(
         ({ name, type }): Import => ({ module: RUNTIME_MODULE, name, at: -1, desc: { kind: 'global', type } }),
+      ),
+      ...this.#importedMemories.map(
+        ({ name, type }): Import => ({ module: RUNTIME_MODULE, name, at: -1, desc: { kind: 'memory', type } }),
       ),
     ];
     const added = this.#funcs.map(({ type, code, name }): Func => {
@@ -193,7 +216,7 @@ export class Build {
       imports,
       funcs: [...parts.funcs.map((entry) => ({ ...entry, body: expr(entry.body) })), ...added],
       tables: parts.tables.map((table) => ({ ...table, init: table.init === null ? null : expr(table.init) })),
-      memories: source.memories,
+      memories: [...source.memories, ...this.#memories.map((type): Memory => ({ type, at: -1 }))],
       tags: this.#dummyTag === null ? parts.tags : [...parts.tags, this.#dummyTag],
       globals: [
         ...exprs(parts.globals),
@@ -201,7 +224,7 @@ export class Build {
       ],
       exports: parts.exports.map((entry) => ({
         ...entry,
-        index: entry.kind === 'func' ? func(entry.index) : entry.kind === 'global' ? global(entry.index) : entry.index,
+        index: entry.kind === 'table' || entry.kind === 'tag' ? entry.index : moved[entry.kind](entry.index),
       })),
       start: parts.start === null ? null : (func(parts.start) as FuncIdx),
       startAt: source.startAt,
@@ -223,7 +246,9 @@ export class Build {
             ]),
       ],
       datas: parts.datas.map((data) =>
-        data.mode.kind === 'active' ? { ...data, mode: { ...data.mode, offset: expr(data.mode.offset) } } : data,
+        data.mode.kind === 'active'
+          ? { ...data, mode: { ...data.mode, target: this.memory(data.mode.target), offset: expr(data.mode.offset) } }
+          : data,
       ),
       dataCount: source.dataCount,
       // Metadata of code speaks of offsets that are gone.
@@ -231,21 +256,17 @@ export class Build {
         .filter(({ name }) => !name.startsWith('metadata.code.'))
         .map((custom) =>
           custom.name === 'name'
-            ? { ...custom, bytes: this.#names(custom.bytes, func, global, parts.restructured ?? new Set()) }
+            ? { ...custom, bytes: this.#names(custom.bytes, moved, parts.restructured ?? new Set()) }
             : custom,
         ),
     };
   }
 
-  #names(
-    bytes: Uint8Array,
-    func: (index: number) => number,
-    global: (index: number) => number,
-    restructured: ReadonlySet<FuncIdx>,
-  ): Uint8Array {
+  #names(bytes: Uint8Array, { func, global, memory }: Moved, restructured: ReadonlySet<FuncIdx>): Uint8Array {
     const names = remapNames(namesOf({ customs: [{ name: 'name', bytes, after: 'data', at: -1 }] }), {
       func: (index) => func(index) as FuncIdx,
       global: (index) => global(index) as GlobalIdx,
+      memory: (index) => memory(index) as MemIdx,
       type: (index) => this.type(index),
       label: (owner, index) => (restructured.has(owner) ? null : index),
     });
@@ -296,12 +317,19 @@ export class Build {
   }
 }
 
+/** Where the indices of a space are in the output. */
+interface Moved {
+  readonly func: (index: number) => number;
+  readonly global: (index: number) => number;
+  readonly memory: (index: number) => number;
+}
+
 const relocated = new Map<string, boolean>();
-function relocate(instr: Instr, func: (index: number) => number, global: (index: number) => number): Instr {
+function relocate(instr: Instr, { func, global, memory }: Moved): Instr {
   let touched = relocated.get(instr.op);
   if (touched === undefined) {
     const { immediates } = opcodeOf(instr.op);
-    touched = immediates.includes('func') || immediates.includes('global');
+    touched = ['func', 'global', 'memarg', 'memory'].some((kind) => immediates.includes(kind as never));
     relocated.set(instr.op, touched);
   }
   if (!touched) return instr;
@@ -312,6 +340,16 @@ function relocate(instr: Instr, func: (index: number) => number, global: (index:
   if ('global' in instr) {
     const index = global(instr.global) as GlobalIdx;
     return index === instr.global ? instr : { ...instr, global: index };
+  }
+  if ('memarg' in instr) {
+    const { memarg } = instr;
+    const index = memory(memarg.memory) as MemIdx;
+    return index === memarg.memory ? instr : ({ ...instr, memarg: { ...memarg, memory: index } } as Instr);
+  }
+  if ('memory' in instr) {
+    const index = memory(instr.memory) as MemIdx;
+    if ('memory2' in instr) return { ...instr, memory: index, memory2: memory(instr.memory2) as MemIdx } as Instr;
+    return index === instr.memory ? instr : ({ ...instr, memory: index } as Instr);
   }
   return instr;
 }

@@ -12,7 +12,8 @@ export const HIDDEN_EXPORTS = { raw: 'bobbin:raw:', tag: 'bobbin:tag:' } as cons
  * object to JavaScript. By exported function: `new` `(params) -> $cont`, `results` `() -> results`. By imported function:
  * `answer` `(results) -> ()` sets what a suspended call of it will return. And one each: `resume` `($cont) -> (i32, $cont?)`
  * with an OUTCOME; `throw` `($cont, externref) -> (i32, $cont?)`, which throws a JavaScript value where it is suspended;
- * `canSuspend` `() -> i32`, to be asked while an import runs; the globals `fuel`, `epoch` and `pending`.
+ * `canSuspend` `() -> i32`, to be asked while an import runs; the globals `fuel`, `epoch` and `pending`; and `epochMemory`, the
+ * shared memory whose word at address 0 is polled in the place of `epoch`, where there is one.
  */
 export const HOST_EXPORTS = {
   new: (name: string): string => `bobbin:new:${name}`,
@@ -23,6 +24,7 @@ export const HOST_EXPORTS = {
   canSuspend: 'bobbin:can-suspend',
   fuel: 'bobbin:fuel',
   epoch: 'bobbin:epoch',
+  epochMemory: 'bobbin:epoch-memory',
   pending: 'bobbin:pending',
 } as const;
 
@@ -34,6 +36,11 @@ export const OUTCOME = {
   /** In a call of an import that set `pending`. */
   blocked: 2,
 } as const;
+
+/** The import of linked modules that poll a word in shared memory: all modules of a store poll the same one. */
+export const EPOCH_IMPORT = 'epoch-memory';
+/** The memory of that word; it never grows. */
+export const EPOCH_PAGES = 1;
 
 /** Imports from the runtime that are numbered: by an imported function or tag, or by slot class and index. */
 export const hostFlag = (func: number): string => `host.${func}`;

@@ -1,53 +1,79 @@
-import type { Guest } from './guest.ts';
+import { EPOCH, type EpochWord } from './epoch-word.ts';
 
-/**
- * How many polls a guest may pass before it yields. `fuel` polls count them down; `epoch` polls look at a word, which is set
- * only to have the guest yield for a signal.
- */
-export class Budget {
-  static readonly limit = 0x7fff_ffff;
-  readonly #guest: Guest;
+/** What has a guest yield: `fuel` polls count polls down, `epoch` polls look at a word. */
+export interface Budget {
+  /** What is set before a slice: the guest yields at the poll of this number from now on, where it counts them. */
+  set(polls: number): void;
+  /** Has the guest yield at its next poll for a signal, without taking anything off its budget but that poll. */
+  request(): void;
+  /** What was asked for is about to be looked after: the guest can go on. */
+  rearm(): void;
+  /** Whether the guest, having yielded, has used up its budget. */
+  readonly spent: boolean;
+}
+
+/** The largest budget of polls. */
+export const POLL_LIMIT = 0x7fff_ffff;
+
+export class FuelBudget implements Budget {
+  readonly #fuel: WebAssembly.Global;
   /** What was left when a yield was asked for. */
   #reserve = 0;
   #requested = false;
 
-  constructor(guest: Guest) {
-    this.#guest = guest;
+  constructor(fuel: WebAssembly.Global) {
+    this.#fuel = fuel;
   }
 
-  /** The guest yields at the poll of this number from now on. */
   set(polls: number): void {
-    this.#guest.fuel.value = polls - 1;
+    this.#fuel.value = polls - 1;
     this.#reserve = 0;
-    this.#clear();
+    this.#requested = false;
   }
 
-  /** Has the guest yield at its next poll, without taking anything off its budget but that poll. */
   request(): void {
-    const { fuel, epoch } = this.#guest;
+    const fuel = this.#fuel;
     if (!this.#requested && fuel.value > 0) {
       this.#reserve = fuel.value;
       fuel.value = 0;
     }
     this.#requested = true;
-    epoch.value = 1;
   }
 
-  /** Puts back what a request took. */
   rearm(): void {
     if (!this.#requested) return;
-    this.#guest.fuel.value += this.#reserve;
+    this.#fuel.value += this.#reserve;
     this.#reserve = 0;
-    this.#clear();
-  }
-
-  /** Whether the guest, having yielded, has used up its budget. */
-  get spent(): boolean {
-    return !this.#requested || this.#guest.fuel.value + this.#reserve < 0;
-  }
-
-  #clear(): void {
     this.#requested = false;
-    this.#guest.epoch.value = 0;
+  }
+
+  get spent(): boolean {
+    return !this.#requested || this.#fuel.value + this.#reserve < 0;
+  }
+}
+
+/** The time is the budget: a timer's thread ends it, or whoever else sets the word. */
+export class EpochBudget implements Budget {
+  readonly #word: EpochWord;
+
+  constructor(word: EpochWord) {
+    this.#word = word;
+  }
+
+  set(): void {
+    this.#word.clear();
+  }
+
+  request(): void {
+    this.#word.raise(EPOCH.signal);
+  }
+
+  /** Signals are looked for after this, as senders set the word after them: none is missed. */
+  rearm(): void {
+    this.#word.clear();
+  }
+
+  get spent(): boolean {
+    return (this.#word.read() & ~(EPOCH.signal | EPOCH.remote)) !== 0;
   }
 }

@@ -16,6 +16,18 @@ export type ProcessErrorKind =
   | 'handler-type'
   /** An import would have to wait while a host function stands between the guest's frames. */
   | 'cannot-suspend'
+  /** The word of the guest's epoch polls, or a control, has to be in shared memory and is not. */
+  | 'not-shared'
+  /** The host has no shared memory: a web page that is not cross-origin isolated. */
+  | 'no-shared-memory'
+  /** The thread that ends the slices of guests with epoch polls could not be started, or is not ready yet. */
+  | 'no-timer'
+  /** A slice was to be measured in polls, and the guest's epoch polls count none. */
+  | 'no-fuel'
+  /** What was given as a control is none, or is another process's. */
+  | 'bad-control'
+  /** The worker of a process is gone. */
+  | 'no-worker'
   /** It was asked for something that its state does not allow. */
   | 'state';
 
@@ -23,8 +35,8 @@ export type ProcessErrorKind =
 export class ProcessError extends Error {
   readonly kind: ProcessErrorKind;
 
-  constructor(kind: ProcessErrorKind, message: string) {
-    super(message);
+  constructor(kind: ProcessErrorKind, message: string, options?: ErrorOptions) {
+    super(message, options);
     this.name = 'ProcessError';
     this.kind = kind;
   }

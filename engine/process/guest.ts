@@ -1,4 +1,7 @@
 import { HOST_EXPORTS, RUNTIME_MODULE } from '../../asyncify/lower/interface.ts';
+import { manifestOf } from '../../continuations/index.ts';
+import { type Budget, EpochBudget, FuelBudget } from './budget.ts';
+import { type EpochWord, GlobalWord, SharedWord } from './epoch-word.ts';
 import { ProcessError } from './errors.ts';
 import { GuestMemory } from './memory.ts';
 
@@ -22,8 +25,9 @@ export interface GuestOptions {
 /** An instance of a transformed module, seen from the host that runs it in continuations (asyncify, HOST_EXPORTS). */
 export class Guest {
   readonly memory: GuestMemory | null;
-  readonly fuel: WebAssembly.Global;
-  readonly epoch: WebAssembly.Global;
+  /** The word that its polls look at; null: they are not `epoch` polls. */
+  readonly epoch: EpochWord | null;
+  readonly #fuel: WebAssembly.Global;
   readonly imports: ReadonlySet<string>;
   readonly #exports: WebAssembly.Exports;
   readonly #pending: WebAssembly.Global;
@@ -36,11 +40,15 @@ export class Guest {
   readonly #stackLow: number;
   readonly #table: WebAssembly.Table | null;
 
-  /** @throws ProcessError where the instance's module was not transformed for a host, or lacks what the options need */
+  /**
+   * @throws ProcessError where the instance's module was not transformed for a host, or lacks what the options need
+   * @throws ManifestError where it is a module that this version cannot run
+   */
   constructor(module: WebAssembly.Module, instance: WebAssembly.Instance, options: GuestOptions = {}) {
     const { exports } = instance;
     this.#exports = exports;
-    if (typeof exports[HOST_EXPORTS.resume] !== 'function') {
+    const host = manifestOf(module)?.host ?? null;
+    if (host === null || typeof exports[HOST_EXPORTS.resume] !== 'function') {
       throw new ProcessError(
         'not-hosted',
         'the module has no interface for a process: transform it with "yields", or with "suspending" (which may be empty)',
@@ -50,8 +58,8 @@ export class Guest {
     this.#throw = (exports[HOST_EXPORTS.throw] as Throw | undefined) ?? null;
     this.#canSuspend = exports[HOST_EXPORTS.canSuspend] as () => number;
     this.#pending = exports[HOST_EXPORTS.pending] as WebAssembly.Global;
-    this.fuel = exports[HOST_EXPORTS.fuel] as WebAssembly.Global;
-    this.epoch = exports[HOST_EXPORTS.epoch] as WebAssembly.Global;
+    this.#fuel = exports[HOST_EXPORTS.fuel] as WebAssembly.Global;
+    this.epoch = host.poll === 'epoch' ? epochWord(exports) : null;
     this.memory = exports.memory instanceof WebAssembly.Memory ? new GuestMemory(exports.memory) : null;
     const table = exports.__indirect_function_table ?? exports.table;
     this.#table = table instanceof WebAssembly.Table ? table : null;
@@ -72,6 +80,11 @@ export class Guest {
       imports.add(key);
     }
     return imports;
+  }
+
+  /** What has it yield. */
+  budget(): Budget {
+    return this.epoch === null ? new FuelBudget(this.#fuel) : new EpochBudget(this.epoch);
   }
 
   /** Whether a continuation can be made of the export. */
@@ -148,6 +161,32 @@ export class Guest {
     const func: unknown = this.#table.get(index);
     return typeof func === 'function' ? { params: func.length } : 'none';
   }
+}
+
+function epochWord(exports: WebAssembly.Exports): EpochWord {
+  const memory = exports[HOST_EXPORTS.epochMemory];
+  if (memory === undefined) return new GlobalWord(exports[HOST_EXPORTS.epoch] as WebAssembly.Global);
+  const { buffer } = memory as WebAssembly.Memory;
+  requireSharedMemory();
+  if (!(buffer instanceof SharedArrayBuffer)) {
+    throw new ProcessError('not-shared', "the word of the guest's epoch polls is not in shared memory");
+  }
+  return new SharedWord(buffer);
+}
+
+/** @throws ProcessError `no-shared-memory` where the module's polls need it and the host has none */
+export function checkHost(module: WebAssembly.Module): void {
+  const exported = WebAssembly.Module.exports(module);
+  if (exported.some(({ name }) => name === HOST_EXPORTS.epochMemory)) requireSharedMemory();
+}
+
+/** @throws ProcessError `no-shared-memory` */
+export function requireSharedMemory(): void {
+  if (typeof SharedArrayBuffer === 'function') return;
+  throw new ProcessError(
+    'no-shared-memory',
+    'the host has no shared memory (a web page has to be cross-origin isolated): use fuel polls, or the epoch word "global"',
+  );
 }
 
 function stackPointerOf(exports: WebAssembly.Exports, name: string | undefined): WebAssembly.Global | null {

@@ -1,4 +1,5 @@
-import { type TransformOptions, transform } from '../../asyncify/index.ts';
+import { RefusedError, type TransformOptions, transform } from '../../asyncify/index.ts';
+import type { BinaryenInstrumenter } from '../../asyncify/instrument/binaryen/index.ts';
 import { type Imports, Store } from '../../continuations/index.ts';
 import { parseText } from '../../spec-tests/runner/index.ts';
 import { Process, type ProcessOptions, suspendingImports } from './index.ts';
@@ -77,17 +78,48 @@ export interface LaunchOptions extends ProcessOptions {
 
 /** A process of a guest: the prelude and the given text. */
 export async function launch(text: string, options: LaunchOptions = {}): Promise<Launched> {
-  return launchBytes(await parseText(`(module ${PRELUDE} ${text})`), options);
+  return launchBytes(await assemble(text), options);
+}
+
+/** The module of the prelude and the given text, not transformed. */
+export function assemble(text: string): Promise<Uint8Array> {
+  return parseText(`(module ${PRELUDE} ${text})`);
+}
+
+/** What is transformed for a process with the imports of the prelude. */
+export const SUSPENDING: readonly string[] = [...suspendingImports, 'env.wait'];
+
+/** What guests are transformed with; null: frames. Where Binaryen refuses a guest that is frames, too. */
+export const instrumenter: { binaryen: BinaryenInstrumenter | null; accepted: number; readonly refused: string[] } = {
+  binaryen: null,
+  accepted: 0,
+  refused: [],
+};
+
+function instrument(source: Uint8Array, options: TransformOptions | undefined): Uint8Array<ArrayBuffer> {
+  const { binaryen, refused } = instrumenter;
+  const all: TransformOptions = { linking: 'closed', yields: 'fuel', suspending: SUSPENDING, ...options };
+  const { linking, yields, suspending } = all;
+  if (binaryen === null || linking !== 'closed' || yields === undefined || suspending === undefined) {
+    return transform(source, all).bytes;
+  }
+  try {
+    const { bytes } = binaryen.transform(source, { yields, suspending, optimizeLevel: 0 });
+    instrumenter.accepted++;
+    return bytes;
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    refused.push(error.message);
+    return transform(source, all).bytes;
+  }
 }
 
 export function launchBytes(source: Uint8Array, options: LaunchOptions = {}): Launched {
-  const { bytes } = transform(source, {
-    linking: 'closed',
-    yields: 'fuel',
-    suspending: [...suspendingImports, 'env.wait'],
-    ...options.transform,
-  });
-  const module = new WebAssembly.Module(bytes);
+  return launchModule(new WebAssembly.Module(instrument(source, options.transform)), options);
+}
+
+/** The same for a module that is transformed already. */
+export function launchModule(module: WebAssembly.Module, options: LaunchOptions = {}): Launched {
   const log: number[] = [];
   const waiting: ((value: number) => void)[] = [];
   const waits = { begun: 0, cancelled: 0 };

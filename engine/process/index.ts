@@ -1,16 +1,13 @@
 export type { BlockingCall } from './blocking.ts';
+export type { ProcessControl, ProcessState } from './control.ts';
 export { ProcessError, type ProcessErrorKind } from './errors.ts';
+export { type ExitStatus, statusCode } from './exit-status.ts';
 export { DISPATCHER, ENTER, type Guest, type GuestOptions } from './guest.ts';
 export { SIGNAL_MODULE, type SignalImportOptions, signalImports, suspendingImports } from './imports.ts';
 export type { Interrupted } from './interrupted.ts';
 export { GuestMemory, type Pointer, pointer } from './memory.ts';
-export {
-  Process,
-  type ProcessOptions,
-  type ProcessState,
-  type Slice,
-  type SliceOptions,
-  statusCode,
-} from './process.ts';
-export type { ExitStatus, Pause } from './runner.ts';
+export type { ProcessOptions, Slice, SliceOptions } from './options.ts';
+export { Process } from './process.ts';
+export { RemoteProcess } from './remote.ts';
+export type { Pause } from './runner.ts';
 export { suspendingImport } from './suspending.ts';

@@ -1,57 +1,20 @@
 import type { Imports, Store } from '../../continuations/index.ts';
-import {
-  SI,
-  SIGALRM,
-  SIGCONT,
-  SIGSTOP,
-  type SigInfo,
-  SignalState,
-  type Signo,
-  type SigSet,
-  signo,
-} from '../signals/index.ts';
+import { SI, SIGALRM, SIGCONT, SIGSTOP, type SigInfo, SignalState, type SigSet, signo } from '../signals/index.ts';
 import type { Activation } from './activation.ts';
 import type { BlockingCall } from './blocking.ts';
-import { Budget } from './budget.ts';
+import { POLL_LIMIT } from './budget.ts';
+import type { ProcessState } from './control.ts';
 import { leaveByTrap, ProcessError } from './errors.ts';
 import { keepAlive, now, turn } from './event-loop.ts';
-import { DISPATCHER, Guest, type GuestOptions } from './guest.ts';
+import type { ExitStatus } from './exit-status.ts';
+import { checkHost, DISPATCHER, Guest } from './guest.ts';
 import { signalImports, suspendingImports } from './imports.ts';
 import { type Home, Interrupted } from './interrupted.ts';
 import { IntervalTimer } from './interval-timer.ts';
-import { type ExitStatus, type Pause, Runner } from './runner.ts';
-
-export interface ProcessOptions extends GuestOptions {
-  /** The export to run. Default `_start`. */
-  readonly entry?: string;
-  readonly args?: readonly unknown[];
-  /** Default: the next number from 2 on. */
-  readonly pid?: number;
-  /** How many milliseconds the guest runs at most before the host's event loop has a turn. Default 10. */
-  readonly slice?: number;
-  /** Other processes that this one's guest can signal. Default: none. */
-  readonly findProcess?: (pid: number) => Process | undefined;
-  /** Called when a stop signal has stopped the process. */
-  readonly onStop?: (signal: Signo) => void;
-}
-
-export interface SliceOptions {
-  /** The guest yields at the poll of this number. Default: as many as last about a slice. */
-  readonly fuel?: number;
-}
-
-/** How a slice ended. */
-export interface Slice {
-  readonly finished: boolean;
-  readonly pause: Pause;
-}
-
-export type ProcessState = 'new' | 'ready' | 'running' | 'blocked' | 'stopped' | 'suspended' | 'ended';
-
-/** Parts of a slice: a guest whose polls suddenly take longer overruns a part, not the whole. */
-const PARTS = 8;
-const FIRST_BUDGET = 1000;
-const LARGEST_STEP = 8;
+import { DEFAULT_SLICE, type ProcessOptions, type Slice, type SliceOptions } from './options.ts';
+import { RemoteControl } from './remote.ts';
+import { type Pause, Runner } from './runner.ts';
+import { Slices } from './slices.ts';
 
 let lastPid = 1;
 
@@ -72,10 +35,17 @@ export class Process implements Home {
   #pause: Pause | null = null;
   #wake: (() => void) | null = null;
   #woken = false;
-  #budget = FIRST_BUDGET;
+  #slices: Slices | null = null;
+  readonly #control: RemoteControl | null;
 
+  /**
+   * @throws RangeError for a slice that is not more than 0 milliseconds
+   * @throws ProcessError for a control that is none, or another process's
+   */
   constructor(options: ProcessOptions = {}) {
     this.#options = options;
+    if (!((options.slice ?? DEFAULT_SLICE) > 0)) throw new RangeError('slice must be a number of milliseconds above 0');
+    this.#control = options.control === undefined ? null : new RemoteControl(options.control);
     this.pid = options.pid ?? ++lastPid;
     this.#ended = new Promise((resolve) => {
       this.#resolve = resolve;
@@ -93,6 +63,7 @@ export class Process implements Home {
     imports: Imports | ((process: Process) => Imports) = {},
     options: ProcessOptions = {},
   ): Process {
+    checkHost(module);
     const process = new Process(options);
     const own = typeof imports === 'function' ? imports(process) : imports;
     const { instance } = store.instantiate(module, { ...signalImports(process), ...own });
@@ -125,16 +96,31 @@ export class Process implements Home {
         );
       }
     }
+    const word = guest.epoch?.buffer ?? null;
+    if (this.#control !== null && guest.epoch !== null && word === null) {
+      throw new ProcessError(
+        'not-shared',
+        "other threads cannot set the word of the guest's polls: it lies in a global",
+      );
+    }
     this.#runner = new Runner(guest, this.signals, {
       wake: () => this.#notify(),
+      collect: () => this.#collect(),
       stopped: (signal) => this.#options.onStop?.(signal),
       ended: (status) => this.#finished(status),
     });
+    this.#slices = new Slices(this.#runner, this.#options.slice ?? DEFAULT_SLICE);
+    this.#control?.open(word, () => this.#collect());
   }
 
   get #attached(): Runner {
     if (this.#runner === null) throw new ProcessError('state', 'the process has no guest yet');
     return this.#runner;
+  }
+
+  get #sliced(): Slices {
+    if (this.#slices === null) throw new ProcessError('state', 'the process has no guest yet');
+    return this.#slices;
   }
 
   /** The guest, for imports that work on it. @throws ProcessError before `attach` */
@@ -174,26 +160,39 @@ export class Process implements Home {
   /**
    * Runs one slice of a process that was not started; its budget is topped up each time.
    *
-   * @throws ProcessError for one that was started, is running (this is a call from its guest) or has no guest
+   * @throws ProcessError for one that was started, is running (this is a call from its guest) or has no guest; `no-timer` for
+   * one whose guest has `epoch` polls before `ready` has resolved for the first time, `no-fuel` where that is given fuel
    * @throws RangeError for a budget that is no integer from 1 to 2^31 - 1
    */
   run({ fuel }: SliceOptions = {}): Slice {
     if (this.#looping) throw new ProcessError('state', 'the process was started and runs by itself');
-    if (fuel !== undefined && !(Number.isInteger(fuel) && fuel >= 1 && fuel <= Budget.limit)) {
-      throw new RangeError(`fuel must be an integer from 1 to ${Budget.limit}`);
+    if (fuel !== undefined && !(Number.isInteger(fuel) && fuel >= 1 && fuel <= POLL_LIMIT)) {
+      throw new RangeError(`fuel must be an integer from 1 to ${POLL_LIMIT}`);
     }
     const runner = this.#attached;
+    if (fuel !== undefined && runner.guest.epoch !== null) {
+      throw new ProcessError(
+        'no-fuel',
+        'the guest has epoch polls, which cannot be counted: transform it with fuel polls',
+      );
+    }
     if (runner.isRunning) throw new ProcessError('state', 'the process is running');
     this.#begin();
     this.#woken = false;
-    const pause = fuel === undefined ? this.#slice(runner) : runner.run(fuel);
+    const pause = this.#slice(() => (fuel === undefined ? this.#sliced.run() : runner.run(fuel)));
     this.#pause = pause;
     return { finished: pause === 'ended', pause };
   }
 
-  /** Resolves when a process whose last slice was not cut short may go on: its call is answered, or a signal has come. */
+  /**
+   * Resolves when slices can be run: at first, and when a process whose last slice was not cut short may go on, as its call is
+   * answered or a signal has come.
+   *
+   * @throws ProcessError `no-timer` where the thread that ends slices cannot be started
+   */
   async ready(): Promise<void> {
-    if (this.#pause === 'yielded' || this.status !== null) return turn();
+    await this.#sliced.prepare();
+    if (this.#pause === null || this.#pause === 'yielded' || this.status !== null) return turn();
     await this.#awakened();
   }
 
@@ -239,7 +238,9 @@ export class Process implements Home {
     if (!this.#begun && runner.ended === null) this.#begin();
     if (runner.stack.length === 0) throw new ProcessError('state', 'the process is computing nothing');
     const mask = this.signals.blocked;
-    return new Interrupted(this, runner.take(), mask);
+    const taken = runner.take();
+    this.#publish();
+    return new Interrupted(this, taken, mask);
   }
 
   /**
@@ -316,13 +317,14 @@ export class Process implements Home {
     const runner = this.#attached;
     const release = keepAlive();
     try {
+      await this.#sliced.prepare();
       await turn();
       for (let turned = now(); ; ) {
         this.#woken = false;
-        this.#pause = this.#slice(runner);
+        this.#pause = this.#slice(() => this.#sliced.run());
         if (this.#pause === 'ended') return;
         if (this.#pause !== 'yielded') await this.#awakened();
-        if (this.#pause === 'yielded' || now() - turned >= this.#sliceTime) {
+        if (this.#pause === 'yielded' || now() - turned >= (this.#options.slice ?? DEFAULT_SLICE)) {
           await turn();
           turned = now();
         }
@@ -334,24 +336,23 @@ export class Process implements Home {
     }
   }
 
-  get #sliceTime(): number {
-    return this.#options.slice ?? 10;
+  /** Takes in the signals that another thread has sent. */
+  #collect(): void {
+    for (const { signo, ...info } of this.#control?.take() ?? []) this.kill(signo, info);
   }
 
-  /** Runs for about the time of a slice. What a poll takes is measured: the budget follows it. */
-  #slice(runner: Runner): Pause {
-    const begun = now();
-    const wanted = this.#sliceTime / PARTS;
-    for (let from = begun; ; ) {
-      const pause = runner.run(this.#budget);
-      const to = now();
-      if (runner.spent) {
-        const factor = Math.min(Math.max(wanted / (to - from), 1 / LARGEST_STEP), LARGEST_STEP);
-        this.#budget = Math.round(Math.min(Math.max(this.#budget * factor, 1), Budget.limit));
-      }
-      if (pause !== 'yielded' || to - begun + wanted / 2 >= this.#sliceTime) return pause;
-      from = to;
+  #slice(run: () => Pause): Pause {
+    const control = this.#control;
+    if (control !== null) control.state = 'running';
+    try {
+      return run();
+    } finally {
+      this.#publish();
     }
+  }
+
+  #publish(): void {
+    if (this.#control !== null && this.status === null) this.#control.state = this.state;
   }
 
   #notify(): void {
@@ -374,21 +375,9 @@ export class Process implements Home {
 
   #finished(status: ExitStatus): void {
     this.#timer.set({ value: 0, interval: 0 });
+    this.#slices?.close();
+    this.#control?.finish(status);
     this.#resolve(status);
     this.#notify();
-  }
-}
-
-/** What a shell says of an ended process: its status, 128 + n after signal n, 134 (as after SIGABRT) after a failure. */
-export function statusCode(status: ExitStatus): number {
-  switch (status.kind) {
-    case 'exited':
-      return status.status & 0xff;
-    case 'signaled':
-      return 128 + status.signal;
-    case 'failed':
-      return 134;
-    default:
-      return status satisfies never;
   }
 }

@@ -4,18 +4,11 @@ import { type Delivery, SIGSEGV, SignalError, type SignalState, type Signo, type
 import type { Activation } from './activation.ts';
 import { AltStack } from './alt-stack.ts';
 import { type BlockingCall, WaitingCall } from './blocking.ts';
-import { Budget } from './budget.ts';
+import type { Budget } from './budget.ts';
 import { leaveByTrap, ProcessError } from './errors.ts';
+import type { ExitStatus } from './exit-status.ts';
 import { DISPATCHER, ENTER, type Guest } from './guest.ts';
 import { popFrame, pushFrame } from './handler-frame.ts';
-
-/** How a process ended. */
-export type ExitStatus =
-  /** Its entry returned (status 0, and what it returned) or it called for its end. */
-  | { readonly kind: 'exited'; readonly status: number; readonly results: readonly unknown[] }
-  | { readonly kind: 'signaled'; readonly signal: Signo }
-  /** A trap, or an exception nobody caught. */
-  | { readonly kind: 'failed'; readonly error: unknown };
 
 /** Why a slice is over. `idle`: the computation was taken away and none put in its place. */
 export type Pause = 'yielded' | 'blocked' | 'stopped' | 'idle' | 'ended';
@@ -29,6 +22,8 @@ export const NESTING_LIMIT = 10_000;
 interface Handlers {
   /** Something happened that may let the process go on. */
   readonly wake: () => void;
+  /** Takes in the signals that other threads have sent. */
+  readonly collect: () => void;
   readonly stopped: (signal: Signo) => void;
   readonly ended: (status: ExitStatus) => void;
 }
@@ -52,7 +47,7 @@ export class Runner {
   constructor(guest: Guest, signals: SignalState, handlers: Handlers) {
     this.guest = guest;
     this.signals = signals;
-    this.budget = new Budget(guest);
+    this.budget = guest.budget();
     this.#handlers = handlers;
     this.#initialStackPointer = guest.stackPointer;
   }
@@ -108,6 +103,8 @@ export class Runner {
     this.budget.set(polls);
     this.#spent = false;
     for (let resumes = 0; ; resumes++) {
+      this.budget.rearm();
+      this.#handlers.collect();
       this.#deliver();
       if (this.ended !== null) return 'ended';
       if (this.signals.stopped) return 'stopped';
@@ -182,7 +179,6 @@ export class Runner {
     top.continuation = null;
     top.call = null;
     top.exception = null;
-    this.budget.rearm();
     this.#running = top;
     try {
       guest.stackPointer = top.stackPointer;
@@ -259,6 +255,7 @@ export class Runner {
     if (this.#running === null) {
       throw new ProcessError('state', `${name} was called by a guest that its process is not running`);
     }
+    this.#handlers.collect();
     if (this.signals.fatal !== null) return leaveByTrap();
     const waiting = new WaitingCall(name, call, this.#handlers.wake);
     const { settled } = waiting;

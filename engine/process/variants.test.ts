@@ -20,12 +20,14 @@ const text = `${DIGEST}
     (call $log (call $pause))
     (local.get $digest))`;
 
-describe.each<Required<Pick<TransformOptions, 'linking' | 'yields'>>>([
-  { linking: 'closed', yields: 'fuel' },
-  { linking: 'closed', yields: 'epoch' },
-  { linking: 'linked', yields: 'fuel' },
-  { linking: 'linked', yields: 'epoch' },
-])('a process of a module that is $linking, with $yields polls', (options) => {
+describe.each<Required<Pick<TransformOptions, 'linking' | 'yields' | 'epochWord'>>>([
+  { linking: 'closed', yields: 'fuel', epochWord: 'shared' },
+  { linking: 'closed', yields: 'epoch', epochWord: 'shared' },
+  { linking: 'closed', yields: 'epoch', epochWord: 'global' },
+  { linking: 'linked', yields: 'fuel', epochWord: 'shared' },
+  { linking: 'linked', yields: 'epoch', epochWord: 'shared' },
+  { linking: 'linked', yields: 'epoch', epochWord: 'global' },
+])('a process of a module that is $linking, with $yields polls, its word $epochWord', (options) => {
   it('has handlers in calls, at yield points and in calls that wait', async () => {
     const launched = await launch(text, {
       transform: options,

@@ -24,7 +24,7 @@ export class Area {
 
   constructor(build: Build) {
     this.#build = build;
-    this.memory = build.info.memories.length as MemIdx;
+    this.memory = build.addMemory({ address: 'i32', min: 1n, max: 1n, shared: false });
     this.slice = build.addType({
       final: true,
       supers: [],

@@ -47,7 +47,7 @@ export class Bodies {
     if (yields?.poll === 'fuel') {
       asm.globalGet(state.shared('fuel')).i32(1).do('i32.sub').globalSet(state.shared('fuel'));
       asm.globalGet(state.shared('fuel')).i32(0).do('i32.lt_s');
-    } else asm.globalGet(state.shared('epoch'));
+    } else state.epoch(asm);
     asm.open('if');
     asm.call(this.#stubs.yield).close();
   }

@@ -64,7 +64,8 @@ export class Guest {
     (this.hidden[HOST_EXPORTS.fuel] as WebAssembly.Global).value = value;
   }
   set epoch(value: number) {
-    (this.hidden[HOST_EXPORTS.epoch] as WebAssembly.Global).value = value;
+    const memory = this.hidden[HOST_EXPORTS.epochMemory] as WebAssembly.Memory;
+    new Int32Array(memory.buffer)[0] = value;
   }
 
   /** To be called by an import: has its call suspended, which will then return these results. */

@@ -1,9 +1,10 @@
 import { decode, encode } from '../../binary/index.ts';
 import { lowerLegacyExceptions, usesLegacyExceptions } from '../../lower/legacy.ts';
-import { chainOf, checkNames, hostOf, type Transformed } from '../../transform.ts';
+import { describeOutput, refuseTransformed, withManifest } from '../../manifest.ts';
+import { chainOf, checkNames, DEFAULT_EPOCH_WORD, hostOf, type Transformed } from '../../transform.ts';
 import { validate } from '../../validate/index.ts';
 import { analyse } from '../analysis.ts';
-import type { Poll } from '../polls.ts';
+import type { EpochWord, Poll } from '../polls.ts';
 import { Instrumenter, withNames } from './instrument.ts';
 import { runAsyncify, type Step } from './pass.ts';
 import { refuseSwitching, refuseTags } from './refuse.ts';
@@ -11,6 +12,8 @@ import { refuseSwitching, refuseTags } from './refuse.ts';
 export interface BinaryenOptions {
   /** Yield points, and what they ask. */
   readonly yields: Poll | 'none';
+  /** Where the word of `epoch` polls lies. Default `shared`. */
+  readonly epochWord?: EpochWord;
   /** Imported functions whose calls the host may suspend: `module.name`, or `module.*` for all of a module. */
   readonly suspending: readonly string[];
   /** How hard Binaryen's optimiser works, as in `wasm-opt -O0` to `-O3`. Default 2. (-O4 cannot do references.) */
@@ -39,7 +42,7 @@ export async function loadBinaryen(): Promise<BinaryenInstrumenter> {
  * linking, by means of Binaryen's Asyncify pass. Saves numbers only. The output has a second memory, for Asyncify.
  *
  * @throws MalformedError, InvalidError for bytes that are no valid module
- * @throws RefusedError for what the pass cannot do
+ * @throws RefusedError for what the pass cannot do, and for a module that was transformed before
  * @throws RangeError for a level that is none
  */
 export async function transformWithBinaryen(bytes: Uint8Array, options: BinaryenOptions): Promise<Transformed> {
@@ -55,21 +58,29 @@ function instrument(
   const optimizeLevel = level(options.optimizeLevel ?? 2, 3, 'optimizeLevel');
   const shrinkLevel = level(options.shrinkLevel ?? 0, 2, 'shrinkLevel');
   onProgress?.('analyse');
-  let info = validate(withNames(decode(bytes)));
+  const source = decode(bytes);
+  refuseTransformed(source);
+  let info = validate(withNames(source));
   refuseSwitching(info);
   refuseTags(info);
   if (usesLegacyExceptions(info.module)) info = validate(lowerLegacyExceptions(info));
   checkNames(info.module);
   const host = hostOf(info, options);
   const suspensions = analyse(info, 'closed', host);
-  const instrumenter = new Instrumenter(info, suspensions, host, yields === 'none' ? null : yields);
+  const epochWord = options.epochWord ?? DEFAULT_EPOCH_WORD;
+  const instrumenter = new Instrumenter(info, suspensions, host, {
+    poll: yields === 'none' ? null : yields,
+    epochWord,
+  });
   const output = runAsyncify(binaryen, instrumenter.run(), {
     optimizeLevel,
     shrinkLevel,
     onStep: (step) => onProgress?.(step),
   });
+  const how = { linking: 'closed', instrumenter: 'binaryen' } as const;
+  const manifest = describeOutput(info, how, { ...host, poll: yields, epochWord });
   return {
-    bytes: encode(output),
+    bytes: encode(withManifest(output, manifest)),
     changed: true,
     instrumented: [...instrumenter.instrumented].map((func) => ({ func, chain: chainOf(suspensions, func) })),
   };

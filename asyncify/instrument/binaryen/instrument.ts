@@ -8,7 +8,7 @@ import { touching, usesExceptions } from '../concern.ts';
 import { HostInterface } from '../frames/host.ts';
 import { Lowering } from '../frames/lowering.ts';
 import { RuntimeState } from '../frames/state.ts';
-import type { Poll } from '../polls.ts';
+import type { EpochWord, Poll } from '../polls.ts';
 import { Bodies } from './body.ts';
 import type { Prepared } from './pass.ts';
 import { Refusals } from './refuse.ts';
@@ -26,6 +26,13 @@ export function withNames(module: Module): Module {
   };
 }
 
+/** What yield points ask. */
+export interface Asks {
+  /** Null: there are none. */
+  readonly poll: Poll | null;
+  readonly epochWord: EpochWord;
+}
+
 /** Builds the module that Binaryen's pass is run over: a closed one, with the runtime and a stub for each instrumented function. */
 export class Instrumenter {
   readonly instrumented = new Set<FuncIdx>();
@@ -39,9 +46,10 @@ export class Instrumenter {
   readonly #host: HostInterface;
 
   /** @throws RefusedError where Asyncify cannot do a function that has to be instrumented */
-  constructor(source: ModuleInfo, suspensions: Suspensions, host: HostSuspensions, poll: Poll | null) {
+  constructor(source: ModuleInfo, suspensions: Suspensions, host: HostSuspensions, asks: Asks) {
     this.#info = source;
     const { yields, suspending } = host;
+    const { poll, epochWord } = asks;
     const refusals = new Refusals(source, suspensions, yields);
     source.module.funcs.forEach((func, at) => {
       const index = (source.importedFuncs + at) as FuncIdx;
@@ -54,7 +62,9 @@ export class Instrumenter {
       this.instrumented.add(index);
     });
     this.#build = new Build(source);
-    this.#state = new RuntimeState(this.#build, 'closed', usesExceptions(source.module));
+    this.#state = new RuntimeState(this.#build, 'closed', usesExceptions(source.module), epochWord);
+    // Asyncify's memory has to be the last.
+    if (poll === 'epoch') void this.#state.epochMemory;
     this.#stubs = new AsyncifyStubs(this.#state);
     this.#lowering = new Lowering(this.#stubs, suspensions, {
       suspending,
@@ -107,9 +117,7 @@ export class Instrumenter {
           : data,
       ),
     });
-    const area = { type: { address: 'i32', min: 1n, max: 1n, shared: false }, at: -1 } as const;
-    const { memory } = this.#stubs.area;
-    return this.#named({ ...finished, memories: [...finished.memories, area] }, memory);
+    return this.#named(finished, build.memory(this.#stubs.area.memory));
   }
 
   #func(func: Func, index: FuncIdx): Func {
@@ -160,12 +168,16 @@ export class Instrumenter {
     const listed = new Set<FuncIdx>();
     const func = new Map(names.func);
     const bodies = new Map([...this.instrumented].map((index) => [body(index), (index + shift) as FuncIdx]));
+    const origins = new Map(
+      this.#info.module.funcs.map((_, at) => [(imported + at) as FuncIdx, (this.#info.importedFuncs + at) as FuncIdx]),
+    );
     for (const [index, name] of names.func) {
       if (index < imported + this.#info.module.funcs.length || !name.startsWith(CHANGES_STATE)) continue;
       listed.add(index);
       const source = bodies.get(name);
       if (source === undefined) continue;
       listed.add(source);
+      origins.set(index, (source - shift) as FuncIdx);
       const guest = names.func.get(source);
       if (guest === undefined) func.delete(index);
       else func.set(index, `${guest} (body)`);
@@ -173,6 +185,6 @@ export class Instrumenter {
     const customs = module.customs.map((custom) =>
       custom.name === 'name' ? { ...custom, bytes: encodeNames({ ...names, func }) } : custom,
     );
-    return { module: { ...module, customs }, listed, area };
+    return { module: { ...module, customs }, listed, origins, area };
   }
 }

@@ -1,5 +1,5 @@
 import { decode, encode, encodeNames, importsOf, NO_NAMES, namesOf } from '../../binary/index.ts';
-import type { Export, Func, Import, Module } from '../../binary/module.ts';
+import type { Elem, Export, Func, Import, Module } from '../../binary/module.ts';
 import { subTypes } from '../../binary/module.ts';
 import type { Instr } from '../../binary/opcodes.ts';
 import {
@@ -15,6 +15,7 @@ import {
 import { RefusedError } from '../../errors.ts';
 import { made } from '../../lower/asm.ts';
 import { RUNTIME_MODULE } from '../../lower/interface.ts';
+import { locate } from './locate.ts';
 import { ASYNCIFY } from './stubs.ts';
 
 type Binaryen = typeof import('binaryen').default;
@@ -33,6 +34,8 @@ export interface Prepared {
   readonly module: Module;
   /** The functions that may change Asyncify's state. */
   readonly listed: ReadonlySet<FuncIdx>;
+  /** By function that holds code of the guest's, the guest's function. */
+  readonly origins: ReadonlyMap<FuncIdx, FuncIdx>;
   readonly area: MemIdx;
 }
 
@@ -60,8 +63,29 @@ const FEATURES = [
 const PAGE = 65_536;
 const AREA_NAME = 'area';
 
-/** Runs the pass and the optimiser over a module. What it exports and imports, and in which order, stays as it is. */
+/**
+ * Runs the pass and the optimiser over a module. What it exports and imports, and in which order, stays as it is.
+ *
+ * @throws RefusedError where Binaryen fails, with the function and instruction that it fails at
+ */
 export function runAsyncify(binaryen: Binaryen, prepared: Prepared, options: PassOptions): Module {
+  try {
+    return attempt(binaryen, prepared, options);
+  } catch (error) {
+    // Binaryen ends with an exit status, or aborts, where it does not support something.
+    const fails = (module: Module): boolean => {
+      try {
+        attempt(binaryen, { ...prepared, module }, { ...options, onStep: () => {} });
+        return false;
+      } catch {
+        return true;
+      }
+    };
+    throw new RefusedError(`Binaryen's Asyncify pass failed: ${reasonOf(error)}`, locate(prepared, fails));
+  }
+}
+
+function attempt(binaryen: Binaryen, prepared: Prepared, options: PassOptions): Module {
   const source = prepared.module;
   const features = FEATURES.reduce((all, name) => all | binaryen.Features[name], 0);
   // The package's types declare another function for this, which it does not have.
@@ -91,10 +115,6 @@ export function runAsyncify(binaryen: Binaryen, prepared: Prepared, options: Pas
     else module.runPasses(['remove-unused-module-elements']);
     options.onStep('finish');
     return restored(decode(module.emitBinary()), source);
-  } catch (error) {
-    if (error instanceof RefusedError) throw error;
-    // Binaryen ends with an exit status, or aborts, where it does not support something.
-    throw new RefusedError(`Binaryen's Asyncify pass failed: ${describe(error)}`, { offset: 0 });
   } finally {
     module?.dispose();
     binaryen.clearPassesToSkip();
@@ -102,7 +122,7 @@ export function runAsyncify(binaryen: Binaryen, prepared: Prepared, options: Pas
   }
 }
 
-function describe(error: unknown): string {
+function reasonOf(error: unknown): string {
   const { message } = Object(error) as { message?: unknown };
   return typeof message === 'string' ? message : 'it exited';
 }
@@ -131,7 +151,8 @@ function skipped(module: Module): readonly string[] {
 
 /**
  * The module with names that collide with nothing, and with every import exported, so that the optimiser leaves it. The pass
- * stops at tail calls, and at calls that return a non-null reference, wherever they are: they become calls of references.
+ * stops at tail calls, at calls that return a non-null reference, and at two that return references of different types of the
+ * module, wherever they are: they become calls of references.
  */
 function disguised({ module, area }: Prepared): Module {
   const imported = importsOf(module, 'func').length;
@@ -176,7 +197,10 @@ function disguised({ module, area }: Prepared): Module {
     funcs,
     exports: [...module.exports.map((entry, index) => ({ ...entry, name: `e${index}` })), ...kept],
     elems: [
-      ...module.elems,
+      // Binaryen drops declarative segments, and does not know those that are named afterwards. They have no elements.
+      ...module.elems.map(
+        (elem): Elem => (elem.mode.kind === 'declarative' ? { ...elem, init: [], mode: { kind: 'passive' } } : elem),
+      ),
       {
         type: refType('func', false),
         init: [...needed].map((func) => [made('ref.func', { func })]),
@@ -205,12 +229,13 @@ function asReference(
   signature: (type: TypeIdx) => FuncType,
 ): readonly Instr[] {
   const { at } = instr;
-  const nonNull = (type: TypeIdx): boolean => signature(type).results.some((each) => isRef(each) && !each.nullable);
+  const stopsAt = (type: TypeIdx): boolean =>
+    signature(type).results.some((each) => isRef(each) && (!each.nullable || typeof each.heap === 'number'));
   switch (instr.op) {
     case 'call':
     case 'return_call': {
       const type = typeOf[instr.func] as TypeIdx;
-      if (instr.op === 'call' && !nonNull(type)) return [instr];
+      if (instr.op === 'call' && !stopsAt(type)) return [instr];
       return [
         made('ref.func', { func: instr.func }, at),
         made(instr.op === 'call' ? 'call_ref' : 'return_call_ref', { type }, at),
@@ -218,7 +243,7 @@ function asReference(
     }
     case 'call_indirect':
     case 'return_call_indirect':
-      if (instr.op === 'call_indirect' && !nonNull(instr.type)) return [instr];
+      if (instr.op === 'call_indirect' && !stopsAt(instr.type)) return [instr];
       return [
         made('table.get', { table: instr.table }, at),
         made('ref.cast', { heap: instr.type }, at),

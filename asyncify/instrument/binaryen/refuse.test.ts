@@ -1,13 +1,91 @@
 import { expect, it } from 'vitest';
-import { decode, type Instr } from '../../binary/index.ts';
+import { decode, encode, type Instr } from '../../binary/index.ts';
+import { type Module, subTypes } from '../../binary/module.ts';
 import { RefusedError } from '../../index.ts';
 import { assemble } from './guest.test-data.ts';
 import { transformWithBinaryen } from './index.ts';
 
 const SUSPENDS = '(import "host" "wait" (func $wait))';
 
-/** What is refused, a module, the function (null: no function) and the instruction at fault, and the message. */
+/** What is refused, a module, the function and the instruction at fault (null: none), and the message. */
 type Case = readonly [what: string, fields: string, func: number | null, op: string | null, message: string];
+/** What is refused, a module, where in it, and the message. */
+type ModuleCase = readonly [what: string, fields: string, at: (module: Module) => number | undefined, message: string];
+
+const ofModules: readonly ModuleCase[] = [
+  [
+    'a continuation type',
+    `(type $f (func)) (type $c (cont $f)) (func)`,
+    (module) => subTypes(module)[1]?.at,
+    'continuation types need the frames instrumenter: type 1',
+  ],
+  [
+    'a control tag',
+    `(tag) (tag (result i32)) (func)`,
+    ({ tags }) => tags[1]?.at,
+    'control tags need the frames instrumenter: tag 1',
+  ],
+  [
+    'an imported control tag',
+    `(import "a" "b" (tag (result i32))) (func)`,
+    ({ imports }) => imports[0]?.at,
+    'control tags need the frames instrumenter: tag 0',
+  ],
+  [
+    'an abstract continuation type in a type',
+    `(type $f (func (param (ref null cont)))) (func)`,
+    (module) => subTypes(module)[0]?.at,
+    'continuation types need the frames instrumenter',
+  ],
+  [
+    'an abstract continuation type in an import',
+    `(import "a" "b" (global (ref null cont))) (func)`,
+    ({ imports }) => imports[0]?.at,
+    'continuation types need the frames instrumenter',
+  ],
+  [
+    'an abstract continuation type in a table',
+    `(table 0 (ref null cont)) (func)`,
+    ({ tables }) => tables[0]?.at,
+    'continuation types need the frames instrumenter',
+  ],
+  [
+    'an abstract continuation type in a global',
+    `(global (ref null nocont) (ref.null nocont)) (func)`,
+    ({ globals }) => globals[0]?.at,
+    'continuation types need the frames instrumenter',
+  ],
+  [
+    'a tag of a recursive type',
+    `(rec (type $a (func)) (type $b (func))) (tag (type $b)) (func)`,
+    ({ tags }) => tags[0]?.at,
+    'Binaryen does not keep the type of a tag that is recursive or has subtypes: type 1',
+  ],
+  [
+    'an imported tag of a type that may have subtypes',
+    `(type $a (sub (func))) (import "a" "b" (tag (type $a))) (func)`,
+    ({ imports }) => imports[0]?.at,
+    'Binaryen does not keep the type of a tag that is recursive or has subtypes: type 0',
+  ],
+  [
+    "an import of the runtime's",
+    '(import "a" "b" (func)) (import "bobbin" "trap" (func (param i32)))',
+    ({ imports }) => imports[1]?.at,
+    `import "bobbin" "trap": the name is the runtime's`,
+  ],
+  [
+    "an export of the runtime's",
+    '(func (export "a")) (func (export "bobbin:resume"))',
+    ({ exports }) => exports[1]?.at,
+    `export "bobbin:resume": the name is the runtime's`,
+  ],
+  [
+    'a module that was transformed before',
+    '(func) (@custom "bobbin" "\\01")',
+    ({ customs }) => customs[0]?.at,
+    'the module was transformed before',
+  ],
+];
 
 const cases: readonly Case[] = [
   [
@@ -18,25 +96,18 @@ const cases: readonly Case[] = [
     'stack switching needs the frames instrumenter',
   ],
   [
-    'a continuation type',
-    `(type $f (func)) (type $c (cont $f)) (func)`,
+    'an abstract continuation type in a local',
+    `(func) (func (local (ref null cont)))`,
+    1,
     null,
-    null,
-    'continuation types need the frames instrumenter: type 1',
+    'continuation types need the frames instrumenter',
   ],
   [
-    'a control tag',
-    `(tag (result i32)) (func)`,
-    null,
-    null,
-    'continuation types and control tags need the frames instrumenter',
-  ],
-  [
-    'a tag of a recursive type',
-    `(rec (type $a (func)) (type $b (func))) (tag (type $b)) (func)`,
-    null,
-    null,
-    'Binaryen does not keep the type of a tag that is recursive or has subtypes: type 1',
+    'an abstract continuation type in code',
+    `(func) (func (drop (ref.null cont)))`,
+    1,
+    'ref.null',
+    'continuation types need the frames instrumenter',
   ],
   [
     'an exception handler',
@@ -185,29 +256,74 @@ const cases: readonly Case[] = [
   ],
 ];
 
-it.each(cases)('refuses %s', async (_, fields, func, op, message) => {
-  const bytes = await assemble(`(module ${fields})`);
+async function refusal(bytes: Uint8Array): Promise<RefusedError> {
   const error = await transformWithBinaryen(bytes, { yields: 'fuel', suspending: ['host.*'] }).then(
     () => null,
     (reason: unknown) => reason,
   );
   expect(error).toBeInstanceOf(RefusedError);
-  const refused = error as RefusedError;
+  return error as RefusedError;
+}
+
+it.each(cases)('refuses %s', async (_, fields, func, op, message) => {
+  const bytes = await assemble(`(module ${fields})`);
+  const refused = await refusal(bytes);
   expect(refused.func ?? null).toBe(func);
   expect(refused.instruction ?? null).toBe(op);
   const module = decode(bytes);
-  const at = func === null ? undefined : module.funcs[func - (module.imports.length > 0 ? 1 : 0)];
+  const at = module.funcs[(func ?? 0) - (module.imports.length > 0 ? 1 : 0)];
   const instr: Instr | undefined = at?.body.find((each) => each.at === refused.offset);
   // Legacy handlers are lowered before, at their offset.
   if (op !== null) expect(instr?.op.replace(/^try$/, 'try_table')).toBe(op);
-  const place = [
-    `at byte ${refused.offset}`,
-    ...(func === null ? [] : [`function ${func}`]),
-    ...(op === null ? [] : [op]),
-  ];
+  const place = [`at byte ${refused.offset}`, `function ${func}`, ...(op === null ? [] : [op])];
   expect(refused.message).toBe(`${message} (${place.join(', ')})`);
-  if (func !== null) expect(refused.offset).toBe(op === null ? at?.at : instr?.at);
-  else expect([0, module.tags[0]?.at]).toContain(refused.offset);
+  expect(refused.offset).toBe(op === null ? at?.at : instr?.at);
+});
+
+it.each(ofModules)('refuses %s', async (_, fields, at, message) => {
+  const bytes = await assemble(`(module ${fields})`);
+  const refused = await refusal(bytes);
+  const offset = at(decode(bytes));
+  expect(offset).toBeGreaterThan(0);
+  expect(refused).toMatchObject({ offset, func: undefined, instruction: undefined });
+  expect(refused.message).toBe(`${message} (at byte ${offset})`);
+});
+
+it('refuses more locals than engines allow', async () => {
+  const module = decode(await assemble('(module (func) (func))'));
+  const locals = Array.from({ length: 50_001 }, () => 'i32' as const);
+  const bytes = encode({ ...module, funcs: module.funcs.map((func, at) => (at === 1 ? { ...func, locals } : func)) });
+  // The count of the runs of locals is the third byte from the function's end: one run, and the final `end` follows.
+  const offset = bytes.lastIndexOf(1);
+  const refused = await refusal(bytes);
+  expect(refused).toMatchObject({ offset, func: 1, instruction: undefined });
+  expect(refused.message).toBe(`too many locals: the limit is 50000 in a function (at byte ${offset}, function 1)`);
+});
+
+it('refuses more locals than a module may have', async () => {
+  const module = decode(await assemble('(module (func))'));
+  const [func] = module.funcs;
+  const locals = Array.from({ length: 50_000 }, () => 'i32' as const);
+  const bytes = encode({ ...module, funcs: Array.from({ length: 201 }, () => ({ ...func!, locals })) });
+  // One run of 50,000, and the final `end`: the last function's body is 6 bytes.
+  const offset = bytes.length - 6;
+  expect((await refusal(bytes)).message).toBe(
+    `too many locals: the limit is 10000000 in a module (at byte ${offset}, function 200)`,
+  );
+});
+
+it('refuses more locals than engines allow, caught exceptions included', async () => {
+  const source = await assemble('(module (func) (func try nop catch_all rethrow 0 end))');
+  const module = decode(source);
+  const locals = Array.from({ length: 50_000 }, () => 'i32' as const);
+  const bytes = encode({ ...module, funcs: module.funcs.map((func, at) => (at === 1 ? { ...func, locals } : func)) });
+  const offset = decode(bytes).funcs[1]?.at;
+  const refused = await refusal(bytes);
+  expect(refused.message).toBe(
+    `too many locals: the limit is 50000 in a function, caught exceptions included (at byte ${refused.offset}, function 1)`,
+  );
+  expect(refused).toMatchObject({ offset: refused.offset, func: 1 });
+  expect(refused.offset).toBeGreaterThanOrEqual(offset ?? 0);
 });
 
 it.each([

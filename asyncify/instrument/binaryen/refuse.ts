@@ -4,8 +4,8 @@ import { OPCODES } from '../../binary/opcodes.ts';
 import { type FuncIdx, type FuncType, isRef, type SubType, type TypeIdx, type ValType } from '../../binary/types.ts';
 import { RefusedError } from '../../errors.ts';
 import { type ModuleInfo, typeName, type WalkState, walkFunction } from '../../validate/index.ts';
-import { analyse, type Suspensions } from '../analysis.ts';
-import { isConcerned } from '../concern.ts';
+import type { Suspensions } from '../analysis.ts';
+import { findContinuationType } from '../concern.ts';
 import type { YieldPoints } from '../polls.ts';
 
 /** Instructions of the first specification that are typed by hand and give no reference of their own. */
@@ -77,11 +77,19 @@ export function refuseSwitching(info: ModuleInfo): void {
   });
   const type = info.types.findIndex(({ comp }) => comp.kind === 'cont');
   if (type >= 0) {
-    throw new RefusedError(`continuation types need the frames instrumenter: type ${type}`, { offset: 0 });
+    const { at = 0 } = info.types[type] as SubType;
+    throw new RefusedError(`continuation types need the frames instrumenter: type ${type}`, { offset: at });
   }
-  if (isConcerned(info, analyse(info, 'closed'), 'closed')) {
-    throw new RefusedError('continuation types and control tags need the frames instrumenter', { offset: 0 });
-  }
+  const tags = [
+    ...importsOf(info.module, 'tag').map(({ desc, at }) => ({ type: desc.type, at })),
+    ...info.module.tags.map((tag) => ({ type: tag.type, at: tag.at })),
+  ];
+  tags.forEach((tag, index) => {
+    if (info.funcType(tag.type).results.length === 0) return;
+    throw new RefusedError(`control tags need the frames instrumenter: tag ${index}`, { offset: tag.at });
+  });
+  const where = findContinuationType(info);
+  if (where !== null) throw new RefusedError('continuation types need the frames instrumenter', where);
 }
 
 /**

@@ -26,7 +26,7 @@ export class HostInterface {
 
   /** The exports of this interface. */
   exports(): Export[] {
-    const { info, state } = this.#lowering;
+    const { info, state, yields } = this.#lowering;
     const result: Export[] = [];
     const func = (name: string, index: FuncIdx): void => {
       result.push({ name, kind: 'func', index, at: -1 });
@@ -43,6 +43,8 @@ export class HostInterface {
     for (const name of ['fuel', 'epoch', 'pending'] as const) {
       result.push({ name: HOST_EXPORTS[name], kind: 'global', index: state.shared(name), at: -1 });
     }
+    const memory = yields?.poll === 'epoch' ? state.epochMemory : null;
+    if (memory !== null) result.push({ name: HOST_EXPORTS.epochMemory, kind: 'memory', index: memory, at: -1 });
     return result;
   }
 

@@ -135,7 +135,7 @@ export class ResumePoints {
     if (yields?.poll === 'fuel') {
       asm.globalGet(state.shared('fuel')).i32(1).do('i32.sub').globalSet(state.shared('fuel'));
       asm.globalGet(state.shared('fuel')).i32(0).do('i32.lt_s');
-    } else asm.globalGet(state.shared('epoch'));
+    } else state.epoch(asm);
     asm.openUnlikely();
     this.#name(point);
     asm

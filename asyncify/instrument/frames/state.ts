@@ -1,10 +1,13 @@
+import type { Limits } from '../../binary/module.ts';
 import type { Instr } from '../../binary/opcodes.ts';
-import type { FuncIdx, GlobalIdx, RefType, TypeIdx, ValType } from '../../binary/types.ts';
+import type { FuncIdx, GlobalIdx, MemIdx, RefType, TypeIdx, ValType } from '../../binary/types.ts';
 import { isRef, refType } from '../../binary/types.ts';
 import { Asm, made } from '../../lower/asm.ts';
 import type { Build } from '../../lower/build.ts';
 import { zero } from '../../lower/dummies.ts';
 import {
+  EPOCH_IMPORT,
+  EPOCH_PAGES,
   SHARED_GLOBALS,
   type SharedName,
   SLOT_TYPES,
@@ -15,6 +18,9 @@ import {
   tagIdentity,
 } from '../../lower/interface.ts';
 import { RUNTIME_TYPES, T } from '../../lower/runtime-types.ts';
+import type { EpochWord } from '../polls.ts';
+
+const EPOCH_MEMORY: Limits = { address: 'i32', min: BigInt(EPOCH_PAGES), max: BigInt(EPOCH_PAGES), shared: true };
 
 /** `closed`: the module links to no other transformed one and keeps the runtime's state to itself. `linked`: the store has it. */
 export type Linking = 'closed' | 'linked';
@@ -25,11 +31,33 @@ export class RuntimeState {
   readonly linking: Linking;
   /** Whether exceptions can pass through frames; without them the output needs no exnref from the engine. */
   readonly exceptions: boolean;
+  readonly #epochWord: EpochWord;
+  #epochMemory: MemIdx | null = null;
 
-  constructor(build: Build, linking: Linking, exceptions: boolean) {
+  constructor(build: Build, linking: Linking, exceptions: boolean, epochWord: EpochWord) {
     this.build = build;
     this.linking = linking;
     this.exceptions = exceptions;
+    this.#epochWord = epochWord;
+  }
+
+  /** The memory with the word that `epoch` polls look at; null: it is in a global. Added when it is first asked for. */
+  get epochMemory(): MemIdx | null {
+    if (this.#epochWord === 'global') return null;
+    this.#epochMemory ??=
+      this.linking === 'linked'
+        ? this.build.importMemory(EPOCH_IMPORT, EPOCH_MEMORY)
+        : this.build.addMemory(EPOCH_MEMORY);
+    return this.#epochMemory;
+  }
+  /**
+   * Emits `[] -> [i32]`: the word of `epoch` polls. A plain load does, as an engine cannot keep its value across the call that a
+   * poll may make; an atomic one costs more.
+   */
+  epoch(asm: Asm): void {
+    const memory = this.epochMemory;
+    if (memory === null) asm.globalGet(this.shared('epoch'));
+    else asm.i32(0).op('i32.load', { memarg: { align: 2, memory, offset: 0n } });
   }
 
   shared(name: SharedName): GlobalIdx {

@@ -1,0 +1,213 @@
+import { importsOf, type Module } from './binary/module.ts';
+import { Reader } from './binary/reader.ts';
+import type { FuncIdx } from './binary/types.ts';
+import { Writer } from './binary/writer.ts';
+import { BobbinError, MalformedError, RefusedError } from './errors.ts';
+import type { HostSuspensions } from './instrument/analysis.ts';
+import type { Linking } from './instrument/frames/state.ts';
+import type { EpochWord, Poll } from './instrument/polls.ts';
+import type { ModuleInfo } from './validate/index.ts';
+import { VERSION } from './version.ts';
+
+/** The name of the custom section that every transformed module has, once. */
+export const MANIFEST_SECTION = 'bobbin';
+/** What this version writes, and the only one it reads. Any change of the format, or of what a runtime has to do, is another. */
+export const MANIFEST_FORMAT = 1;
+
+export type InstrumenterName = 'frames' | 'binaryen';
+
+/** An import by its two names. */
+export interface ImportName {
+  readonly module: string;
+  readonly name: string;
+}
+
+/** How a module can be run inside continuations by its host (engine/, Process). */
+export interface HostManifest {
+  /** What its yield points ask; `none`: it has none. */
+  readonly poll: Poll | 'none';
+  /** Where the word of `epoch` polls lies; null: it has none of these. */
+  readonly epochWord: EpochWord | null;
+  /** The imported functions whose calls may be suspended, in the order of the imports. */
+  readonly suspending: readonly ImportName[];
+  /** The exported functions that can be started as the body of a continuation. */
+  readonly entries: readonly string[];
+}
+
+/** What a transformed module says of itself. */
+export interface Manifest {
+  readonly format: typeof MANIFEST_FORMAT;
+  /** The version of the transform that made it. */
+  readonly version: string;
+  readonly linking: Linking;
+  readonly instrumenter: InstrumenterName;
+  /** Null: it was transformed for stack switching only, and no process can run it. */
+  readonly host: HostManifest | null;
+}
+
+export type ManifestProblem =
+  /** The module imports from the runtime and has no manifest. */
+  | 'missing'
+  /** The section is no manifest, or there are several. */
+  | 'malformed'
+  /** It is of a format that this version does not know. */
+  | 'unsupported';
+
+/** A module that claims to be transformed, and that this version cannot run. */
+export class ManifestError extends BobbinError {
+  readonly kind = 'manifest';
+  override readonly name = 'ManifestError';
+  readonly problem: ManifestProblem;
+  /** Byte offset in the section's content; null where none is to blame. */
+  readonly offset: number | null;
+  constructor(problem: ManifestProblem, message: string, offset: number | null = null) {
+    super(offset === null ? message : `${message} (at byte ${offset} of the custom section "${MANIFEST_SECTION}")`);
+    this.problem = problem;
+    this.offset = offset;
+  }
+}
+
+const LINKING = ['closed', 'linked'] as const satisfies readonly Linking[];
+const INSTRUMENTERS = ['frames', 'binaryen'] as const satisfies readonly InstrumenterName[];
+const POLLS = ['none', 'fuel', 'epoch'] as const satisfies readonly HostManifest['poll'][];
+const EPOCH_WORDS = ['global', 'shared'] as const satisfies readonly EpochWord[];
+const PRESENT = [false, true] as const;
+
+/** The content of the custom section; docs/architecture.md has the grammar. */
+export function encodeManifest(manifest: Manifest): Uint8Array<ArrayBuffer> {
+  const writer = new Writer();
+  const choice = (of: readonly unknown[], value: unknown): void => writer.byte(of.indexOf(value));
+  writer.u32(manifest.format);
+  writer.name(manifest.version);
+  choice(LINKING, manifest.linking);
+  choice(INSTRUMENTERS, manifest.instrumenter);
+  const { host } = manifest;
+  choice(PRESENT, host !== null);
+  if (host !== null) {
+    choice(POLLS, host.poll);
+    if (host.poll === 'epoch') choice(EPOCH_WORDS, host.epochWord);
+    writer.vec(host.suspending, (_, { module, name }) => {
+      writer.name(module);
+      writer.name(name);
+    });
+    writer.vec(host.entries, (_, name) => writer.name(name));
+  }
+  return writer.finish();
+}
+
+/** @throws ManifestError where the bytes are no manifest, or one of another format */
+export function decodeManifest(bytes: Uint8Array): Manifest {
+  const reader = new Reader(bytes);
+  try {
+    const format = reader.u32();
+    if (format !== MANIFEST_FORMAT) {
+      const message = `the module's manifest has format ${format}, and this version of Bobbin reads ${MANIFEST_FORMAT}`;
+      throw new ManifestError('unsupported', message, 0);
+    }
+    const manifest: Manifest = {
+      format,
+      version: reader.name(),
+      linking: choose(reader, LINKING, 'linking'),
+      instrumenter: choose(reader, INSTRUMENTERS, 'instrumenter'),
+      host: choose(reader, PRESENT, 'presence') ? readHost(reader) : null,
+    };
+    if (reader.pos !== bytes.length) throw malformed('bytes after its end', reader.pos);
+    return manifest;
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    throw malformed(error.message.replace(/ \(at byte \d+\)$/, ''), error.offset);
+  }
+}
+
+function readHost(reader: Reader): HostManifest {
+  const poll = choose(reader, POLLS, 'poll');
+  return {
+    poll,
+    epochWord: poll === 'epoch' ? choose(reader, EPOCH_WORDS, 'place of the epoch word') : null,
+    suspending: reader.vec(() => ({ module: reader.name(), name: reader.name() })),
+    entries: reader.vec(() => reader.name()),
+  };
+}
+
+function choose<T>(reader: Reader, of: readonly T[], what: string): T {
+  const byte = reader.byte();
+  const value = of[byte];
+  if (value === undefined) throw malformed(`${byte} is no ${what}`, reader.pos - 1);
+  return value;
+}
+
+function malformed(message: string, offset: number): ManifestError {
+  return new ManifestError('malformed', `malformed manifest: ${message}`, offset);
+}
+
+/**
+ * The manifest among the contents of a module's sections of that name; null: there is none.
+ *
+ * @throws ManifestError where there are several, or `decodeManifest` throws
+ */
+export function manifestAmong(sections: readonly (Uint8Array | ArrayBuffer)[]): Manifest | null {
+  const [first] = sections;
+  if (first === undefined) return null;
+  if (sections.length > 1) {
+    throw new ManifestError('malformed', `the module has ${sections.length} custom sections "${MANIFEST_SECTION}"`);
+  }
+  return decodeManifest(first instanceof Uint8Array ? first : new Uint8Array(first));
+}
+
+// ---- for the transform
+
+/** The same module with a manifest as its first section. */
+export function withManifest(module: Module, manifest: Manifest): Module {
+  const section = {
+    name: MANIFEST_SECTION,
+    bytes: encodeManifest(manifest),
+    after: 'start-of-module',
+    at: -1,
+  } as const;
+  return { ...module, customs: [section, ...module.customs] };
+}
+
+/** What the transform did for a host. */
+export interface HostedAs extends HostSuspensions {
+  readonly poll: Poll | 'none';
+  readonly epochWord: EpochWord;
+}
+
+/** What there is to say of the output for a module; `host`: null where no process is to run it. */
+export function describeOutput(
+  info: ModuleInfo,
+  how: { readonly linking: Linking; readonly instrumenter: InstrumenterName },
+  host: HostedAs | null,
+): Manifest {
+  return {
+    format: MANIFEST_FORMAT,
+    version: VERSION,
+    linking: how.linking,
+    instrumenter: how.instrumenter,
+    host: host === null ? null : describeHost(info, host),
+  };
+}
+
+function describeHost({ module, importedFuncs }: ModuleInfo, host: HostedAs): HostManifest {
+  return {
+    poll: host.poll,
+    epochWord: host.poll === 'epoch' ? host.epochWord : null,
+    suspending: importsOf(module, 'func')
+      .filter((_, index) => host.suspending.has(index as FuncIdx))
+      .map(({ module: from, name }) => ({ module: from, name })),
+    entries: module.exports
+      .filter(({ kind, index }) => kind === 'func' && index >= importedFuncs)
+      .map(({ name }) => name),
+  };
+}
+
+/** Whether a module went through the transform. */
+export function isTransformed(module: Pick<Module, 'customs'>): boolean {
+  return module.customs.some(({ name }) => name === MANIFEST_SECTION);
+}
+
+/** @throws RefusedError for a module that went through the transform */
+export function refuseTransformed(module: Pick<Module, 'customs'>): void {
+  const section = module.customs.find(({ name }) => name === MANIFEST_SECTION);
+  if (section !== undefined) throw new RefusedError('the module was transformed before', { offset: section.at });
+}

@@ -1,0 +1,23 @@
+import { RUNTIME_MODULE } from '../asyncify/lower/interface.ts';
+import { MANIFEST_SECTION, type Manifest, ManifestError, manifestAmong } from '../asyncify/manifest.ts';
+
+// Asking for custom sections copies them.
+const known = new WeakMap<WebAssembly.Module, Manifest | null>();
+
+/**
+ * What a transformed module says of itself; null: it is no transformed module.
+ *
+ * @throws ManifestError where this version cannot run the module: its manifest is of another format or malformed, or it
+ * imports from the runtime and has none
+ */
+export function manifestOf(module: WebAssembly.Module): Manifest | null {
+  let manifest = known.get(module);
+  if (manifest !== undefined) return manifest;
+  manifest = manifestAmong(WebAssembly.Module.customSections(module, MANIFEST_SECTION));
+  if (manifest === null && WebAssembly.Module.imports(module).some((entry) => entry.module === RUNTIME_MODULE)) {
+    const message = `the module imports from "${RUNTIME_MODULE}" and has no manifest: no transform of this version made it`;
+    throw new ManifestError('missing', message);
+  }
+  known.set(module, manifest);
+  return manifest;
+}

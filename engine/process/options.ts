@@ -1,0 +1,37 @@
+import type { Signo } from '../signals/index.ts';
+import type { ProcessControl } from './control.ts';
+import type { GuestOptions } from './guest.ts';
+import type { Process } from './process.ts';
+import type { Pause } from './runner.ts';
+
+export const DEFAULT_SLICE = 10;
+
+export interface ProcessOptions extends GuestOptions {
+  /** The export to run. Default `_start`. */
+  readonly entry?: string;
+  readonly args?: readonly unknown[];
+  /** Default: the next number from 2 on. */
+  readonly pid?: number;
+  /**
+   * How many milliseconds the guest runs at most before the host's event loop has a turn. Default 10. Infinity: until it waits;
+   * a guest with `epoch` polls then needs no thread that watches the time.
+   */
+  readonly slice?: number;
+  /** Other processes that this one's guest can signal. Default: none. */
+  readonly findProcess?: (pid: number) => Process | undefined;
+  /** Lets a RemoteProcess in another thread send signals to this one. */
+  readonly control?: ProcessControl;
+  /** Called when a stop signal has stopped the process. */
+  readonly onStop?: (signal: Signo) => void;
+}
+
+export interface SliceOptions {
+  /** The guest yields at the poll of this number. Default: about a slice. Guests with `epoch` polls count none. */
+  readonly fuel?: number;
+}
+
+/** How a slice ended. */
+export interface Slice {
+  readonly finished: boolean;
+  readonly pause: Pause;
+}
