@@ -6,13 +6,18 @@
 #include <unistd.h>
 
 int nanosleep(const struct timespec *request, struct timespec *remaining) {
-  if (!in_memory(request, sizeof *request) || (remaining && !in_memory(remaining, sizeof *remaining))) {
+  if (!in_memory(request, sizeof *request)) {
     errno = EFAULT;
     return -1;
   }
   struct host_timespec wanted = {request->tv_sec, request->tv_nsec}, rest = {0, 0};
   int result = __bobbin_result(host_nanosleep(&wanted, &rest));
   if (result == -1 && errno == EINTR && remaining) {
+    // Linux does not look at it before.
+    if (!in_memory(remaining, sizeof *remaining)) {
+      errno = EFAULT;
+      return -1;
+    }
     remaining->tv_sec = rest.sec;
     remaining->tv_nsec = (long)rest.nsec;
   }

@@ -60,6 +60,7 @@ static __attribute__((noinline)) uint64_t down_in_a_loop(uint32_t depth, uint64_
 int main(int argc, char **argv) {
   uint32_t depth = argument(argc, argv, 1, 5000);
   spins = argument(argc, argv, 2, 100000000);
+  pokable();
   ways[0] = down;
   ways[1] = down_in_a_loop;
   on(SIGUSR1, on_signal);

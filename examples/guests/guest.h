@@ -67,3 +67,23 @@ static inline void on(int signo, void (*handler)(int)) {
   act.sa_handler = handler;
   if (sigaction(signo, &act, 0) != 0) perror("sigaction"), exit(1);
 }
+
+static volatile uint32_t poked;
+
+static inline void poke(int signo) {
+  (void)signo;
+  poked++;
+}
+
+static inline void say_poked(void) {
+  if (poked > 0) say_number(2, "poked: ", poked);
+}
+
+// Has SIGUSR2 counted and nothing else: for interrupting a program whose other handlers change what it does.
+static inline void pokable(void) {
+  struct sigaction act = {0};
+  act.sa_handler = poke;
+  act.sa_flags = SA_RESTART;
+  if (sigaction(SIGUSR2, &act, 0) != 0) perror("sigaction"), exit(1);
+  atexit(say_poked);
+}

@@ -28,6 +28,12 @@ static inline const char *name_of(int signo) {
       return "ALRM";
     case SIGINT:
       return "INT";
+    case SIGSEGV:
+      return "SEGV";
+    case SIGCONT:
+      return "CONT";
+    case SIGTSTP:
+      return "TSTP";
     default:
       return "?";
   }

@@ -36,6 +36,7 @@ static int blocked(int signo) {
 
 int main(int argc, char **argv) {
   volatile uint32_t times = argument(argc, argv, 1, 100), left = 0;
+  pokable();
   on(SIGUSR1, leave);
   on(SIGALRM, leave);
   if (sigsetjmp(back, 1) == 7) left++;

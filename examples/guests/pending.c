@@ -16,6 +16,7 @@ static void note(int signo) { order[handled++] = signo; }
 
 int main(void) {
   sigset_t all, none, pending;
+  pokable();
   sigfillset(&all);
   sigemptyset(&none);
   uint32_t catchable = 0;

@@ -110,6 +110,7 @@ static void prompt(void) {
 }
 
 int main(void) {
+  pokable();
   // No SA_RESTART: a signal ends the reading of the line.
   on(SIGINT, interrupted);
   char line[256];

@@ -32,6 +32,7 @@ static void run(const char *name, int flags) {
 
 int main(int argc, char **argv) {
   times = argument(argc, argv, 1, 100);
+  pokable();
   run("blocked meanwhile", 0);
   run("SA_NODEFER", (int)SA_NODEFER);
   return 0;

@@ -55,6 +55,7 @@ int main(int argc, char **argv) {
     fprintf(stderr, "the limit is at most 4000000000\n");
     return 2;
   }
+  pokable();
   on(SIGUSR1, progress);
   on(SIGINT, interrupted);
   uint32_t *primes = malloc((root(limit) + 1) * sizeof *primes);

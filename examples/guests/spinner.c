@@ -43,6 +43,7 @@ static void digits_of_pi(uint32_t count, char *digits) {
 int main(int argc, char **argv) {
   uint32_t count = argument(argc, argv, 1, 3000), milliseconds = argument(argc, argv, 2, 50);
   if (count < 10) count = 10;
+  pokable();
   on(SIGALRM, draw);
   struct itimerval every = {.it_interval = {milliseconds / 1000, milliseconds % 1000 * 1000},
                             .it_value = {milliseconds / 1000, milliseconds % 1000 * 1000}};

@@ -40,6 +40,7 @@ static void interrupted(int signo) {
 
 int main(int argc, char **argv) {
   if (argc > 1) way = argv[1];
+  pokable();
   on(SIGUSR1, usr1);
   on(SIGINT, interrupted);
   say(2, "spinning\n");

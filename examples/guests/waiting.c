@@ -17,6 +17,31 @@ static long elapsed(const struct timespec *from) {
   return (long)(now.tv_sec - from->tv_sec) * 1000 + (now.tv_nsec - from->tv_nsec) / 1000000;
 }
 
+static volatile int depth;
+
+static void sleeper(int signo) {
+  struct timespec half = {0, 500000000};
+  (void)signo;
+  note("(");
+  if (++depth == 1) note(error(nanosleep(&half, 0)));
+  note(")");
+}
+
+static void pauser(int signo) {
+  (void)signo;
+  note("(");
+  if (++depth == 1) note(error(pause()));
+  note(")");
+}
+
+static void informed(int signo, siginfo_t *info, void *context) {
+  note(name_of(signo));
+  note(info->si_code == SI_KERNEL ? "SI_KERNEL" : "another code");
+  note(context ? "context" : "no context");
+}
+
+static void *volatile far_away = (void *)(uintptr_t)0xfffffff0u;
+
 static void waiting(void) {
   struct timespec from, half = {0, 500000000}, rest = {0, 0};
   sigset_t alrm = set_of(1, SIGALRM), none = set_of(0);
@@ -81,8 +106,28 @@ static void waiting(void) {
   note(alarm(0) == 30 ? "30 left" : "another rest");
   note(alarm(0) == 0 ? "none" : "one");
   alarm(1);
-  note(sleep(3) == 2 ? "2 left" : "another rest");
+  // Whichever of the two clocks was read first.
+  unsigned left = sleep(3);
+  note(left == 1 || left == 2 ? "some left" : "another rest");
   report("alarm");
+
+  install(SIGALRM, sleeper, (int)SA_NODEFER, set_of(0));
+  timer(20, 20);
+  note(error(nanosleep(&half, 0)));
+  timer(0, 0);
+  report("a handler sleeps, and is interrupted in that");
+
+  depth = 0;
+  install(SIGALRM, pauser, (int)SA_NODEFER, set_of(0));
+  timer(20, 40);
+  note(error(pause()));
+  timer(0, 0);
+  report("a handler pauses, and is interrupted in that");
+
+  install_info(SIGALRM, informed, 0);
+  timer(20, 0);
+  note(error(pause()));
+  report("a timer's signal comes from the kernel");
 
   install(SIGALRM, plain, 0, set_of(0));
   timer(30, 0);
@@ -103,6 +148,16 @@ static void errors(void) {
   note(error(nanosleep(&(struct timespec){0, 1000000000}, 0)));
   note(error(nanosleep(&(struct timespec){-1, 0}, 0)));
   report("bad times");
+
+  note(error(nanosleep(far_away, 0)));
+  note(error(setitimer(ITIMER_REAL, far_away, 0)));
+  note(error(setitimer(ITIMER_REAL, &(struct itimerval){0}, far_away)));
+  note(error(getitimer(ITIMER_REAL, far_away)));
+  install(SIGALRM, plain, 0, set_of(0));
+  timer(20, 0);
+  note(error(nanosleep(&(struct timespec){0, 500000000}, far_away)));
+  defaults();
+  report("bad pointers");
 }
 
 int main(void) {
