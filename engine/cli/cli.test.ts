@@ -2,8 +2,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Store } from '../../continuations/index.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { parseText } from '../../spec-tests/runner/index.ts';
+import { Process, suspendingImport } from '../index.ts';
 import { cli } from './cli.ts';
 
 let folder = '';
@@ -53,7 +55,14 @@ const FILES: Readonly<Record<string, string>> = {
         (try_table (catch_all $caught) (call $exit (i32.load (i32.const 0))))
         (unreachable))
       (call $print (i32.const 1) (i32.const 2048) (i32.const 1))))`,
-  'imports.wat': '(module (import "env" "f" (func)) (func (export "_start")))',
+  'imports.wat': '(module (import "env" "f" (func $f)) (func (export "_start") (call $f)))',
+  'signals.wat': `(module (import "bobbin:signal" "raise" (func $raise (param i32) (result i32)))
+    (func (export "_start") (drop (call $raise (i32.const 2)))))`,
+  'sum.wat': `(module (func (export "sum") (param $n i32) (result i32) (local $sum i32)
+    (loop $l
+      (local.set $sum (i32.add (local.get $sum) (i32.mul (local.get $n) (local.get $n))))
+      (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+    (local.get $sum)))`,
   'plain.wat': '(module (func (export "one") (result i32) (i32.const 1)))',
   'bad.wat': '(module (func $a) (func $a))',
   'invalid.wat': '(module (func (result i32)))',
@@ -102,6 +111,19 @@ describe('bobbin', () => {
     [['run', '--fast', 'x'], "Unknown option '--fast'"],
     [['run', '--frame-limit', 'many', 'x.wat'], '--frame-limit is a number'],
     [['run', '--env', 'NAME', 'x.wat'], '--env takes NAME=VALUE'],
+    [['run', '--timeout', 'soon', 'x.wat'], '--timeout is a time such as 500ms, 2s or 1m, not "soon"'],
+    [['run', '--timeout=-1s', 'x.wat'], '--timeout is a time'],
+    [['run', '--timeout=1e3', 'x.wat'], '--timeout is a time'],
+    [['run', '--fuel', '0', 'x.wat'], '--fuel is a number from 1 to 2147483647, not "0"'],
+    [['run', '--fuel', '5', '--yield', 'epoch', 'x.wat'], '--fuel needs --yield fuel'],
+    [['run', '--yield', 'always', 'x.wat'], '--yield is fuel or epoch or none, not "always"'],
+    [['run', '--instrumenter', 'llvm', 'x.wat'], '--instrumenter is frames or binaryen, not "llvm"'],
+    [['run', '--optimize', '2', 'x.wat'], '--optimize needs --instrumenter binaryen'],
+    [['run', '--instrumenter', 'binaryen', '--optimize', '4', 'x.wat'], '--optimize is 0 or 1 or 2 or 3, not "4"'],
+    [
+      ['transform', 'x.wat', '-o', 'z', '--linking', 'linked', '--yield', 'fuel'],
+      'what can be interrupted is closed, not linked',
+    ],
     [['transform', 'x.wat'], '-o OUT is missing'],
     [['transform', 'x.wat', '-o', '-'], '-o takes the name of a file'],
     [['transform', 'x.wat', 'y.wat', '-o', 'z'], 'one module at a time'],
@@ -176,6 +198,80 @@ describe('bobbin run', () => {
   });
 });
 
+describe('programs that can be interrupted', () => {
+  const ways = [
+    ['--yield', 'fuel'],
+    ['--yield', 'epoch'],
+    ['--yield', 'none'],
+    ['--instrumenter', 'binaryen', '--optimize', '0'],
+    ['--instrumenter', 'binaryen', '--yield', 'epoch', '--optimize', '1'],
+  ];
+  const squares = BigInt.asIntN(32, (100_000n * 100_001n * 200_001n) / 6n);
+  const expected = { status: 0, out: `${squares} : i32\n`, err: '' };
+
+  it.each(ways.map((way) => [way]))('%j', async (way) => {
+    expect(await run('run', ...way, '--timeout', '1h', at('sum.wat'), '--invoke', 'sum', '100000')).toEqual(expected);
+    expect(await run('transform', at('sum.wat'), '-o', at('sum.wasm'), ...way)).toEqual({
+      status: 0,
+      out: '',
+      err: '',
+    });
+    expect(await run('run', at('sum.wasm'), '--invoke', 'sum', '100000')).toEqual(expected);
+  });
+
+  it('yield as often as is asked for', async () => {
+    const args = ['--fuel', '100', at('sum.wat'), '--invoke', 'sum', '100000'];
+    expect(await run('run', ...args)).toEqual(expected);
+    await run('transform', at('sum.wat'), '-o', at('sum-epoch.wasm'), '--yield', 'epoch');
+    const epoch = await run('run', '--fuel', '100', at('sum-epoch.wasm'), '--invoke', 'sum', '1');
+    expect(epoch).toMatchObject({ status: 2, out: '' });
+    expect(epoch.err).toContain('--fuel: sum-epoch.wasm does not yield by fuel');
+  });
+
+  it('are made once', async () => {
+    await run('transform', at('sum.wat'), '-o', at('once.wasm'), '--yield', 'fuel');
+    for (const options of [
+      ['--yield', 'epoch'],
+      ['--instrumenter', 'frames'],
+    ]) {
+      const result = await run('run', ...options, at('once.wasm'), '--invoke', 'sum', '1');
+      expect(result).toMatchObject({ status: 2, out: '' });
+      expect(result.err).toContain(`${options[0]} comes too late: once.wasm was transformed before`);
+    }
+    await run('transform', at('lib.wat'), '-o', at('no-process.wasm'));
+    const late = await run('run', '--timeout', '1s', at('no-process.wasm'), '--invoke', 'handled');
+    expect(late.err).toContain('--timeout: no-process.wasm was transformed before, and not so that');
+  });
+
+  it('are not what Binaryen refuses', async () => {
+    const result = await run('run', '--instrumenter', 'binaryen', at('lib.wat'), '--invoke', 'handled');
+    expect(result).toMatchObject({ status: 1, out: '' });
+    expect(result.err).toMatch(
+      /^bobbin run: lib\.wat: stack switching needs the frames instrumenter \(at byte \d+, .*\)\n$/,
+    );
+  });
+
+  it('need what their imports need', async () => {
+    expect(await run('run', at('signals.wat'))).toEqual({
+      status: 1,
+      out: '',
+      err: 'bobbin run: signals.wat: the guest imports from "bobbin:signal" and exports no memory "memory"\n',
+    });
+  });
+
+  it('wait for other imports, too, by a host of their own', async () => {
+    const name = 'env.f';
+    const args = ['transform', at('imports.wat'), '-o', at('waits.wasm'), '--suspending', name];
+    expect(await run(...args)).toEqual({ status: 0, out: '', err: '' });
+    const module = new WebAssembly.Module(readFileSync(at('waits.wasm')));
+    const process = Process.instantiate(new Store(), module, (self) => ({
+      env: { f: suspendingImport(self, name, async () => undefined, { interrupted: undefined }) },
+    }));
+    process.start();
+    expect(await process.wait()).toMatchObject({ kind: 'exited' });
+  });
+});
+
 describe('bobbin transform', () => {
   it('writes what bobbin run takes, in both linking modes and as text', async () => {
     for (const [output, linking] of [
@@ -191,7 +287,7 @@ describe('bobbin transform', () => {
     expect(await run('transform', at('linked.wasm'), '-o', at('twice.wasm'))).toEqual({
       status: 1,
       out: '',
-      err: 'bobbin transform: linked.wasm: was transformed before\n',
+      err: 'bobbin transform: linked.wasm: the module was transformed before (at byte 8)\n',
     });
   });
 

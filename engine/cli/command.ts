@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
+import type { StandardStreams } from './streams.ts';
 
 /** What a command reads and writes beside files. */
 export interface Io {
@@ -7,6 +8,8 @@ export interface Io {
   err(text: string): void;
   /** Whether `err` is a terminal. */
   readonly isTerminal: boolean;
+  /** The standard streams for a program that suspends where they are not ready. Without them it reads and writes as above. */
+  readonly streams?: () => StandardStreams;
 }
 
 export interface Command {

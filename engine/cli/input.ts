@@ -1,5 +1,6 @@
 import type { Module } from '../../asyncify/binary/module.ts';
 import { decode } from '../../asyncify/index.ts';
+import { isTransformed } from '../../asyncify/manifest.ts';
 import { BobbinError } from '../index.ts';
 import { CommandError, readFile } from './command.ts';
 
@@ -59,8 +60,4 @@ async function assemble(content: Uint8Array): Promise<Uint8Array> {
     if (error instanceof TextRejected) throw new CommandError(error.message);
     throw error;
   }
-}
-
-function isTransformed({ imports, exports }: Module): boolean {
-  return imports.some(({ module }) => module === 'bobbin') || exports.some(({ name }) => name.startsWith('bobbin:'));
 }

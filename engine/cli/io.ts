@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import type { Io } from './command.ts';
+import { standardStreams } from './streams.ts';
 
 /** What a shell reports for a program that a broken pipe ended. */
 const BROKEN_PIPE_STATUS = 141;
@@ -10,6 +11,7 @@ export const processIo: Io = {
   out: (text) => writeAll(1, text),
   err: (text) => writeAll(2, text),
   isTerminal: isatty(2),
+  streams: standardStreams,
 };
 
 function writeAll(fd: number, text: string | Uint8Array): void {

@@ -1,4 +1,6 @@
-import { cli } from './cli.ts';
-import { processIo } from './io.ts';
+import { enlargeStack } from './stack.ts';
 
-process.exitCode = await cli(process.argv.slice(2), processIo);
+const args = process.argv.slice(2);
+if (args[0] === 'run') enlargeStack();
+const [{ cli }, { processIo }] = await Promise.all([import('./cli.ts'), import('./io.ts')]);
+process.exitCode = await cli(args, processIo);

@@ -67,6 +67,46 @@ describe('the process', () => {
     expect(sh('"$NODE" "$BOBBIN" run "$FOLDER/cat.wat"', text)).toMatchObject({ status: 0, stdout: text, stderr: '' });
   });
 
+  it('prints nothing of its own beside what a program prints', () => {
+    writeFileSync(
+      join(folder, 'env.wat'),
+      `(module (import "wasi_snapshot_preview1" "environ_sizes_get" (func $sizes (param i32 i32) (result i32)))
+        (memory (export "memory") 1) (func (export "_start") (drop (call $sizes (i32.const 0) (i32.const 4)))))`,
+    );
+    expect(sh('"$NODE" "$BOBBIN" run --env A=1 "$FOLDER/env.wat"')).toMatchObject({
+      status: 0,
+      stdout: '',
+      stderr: '',
+    });
+  });
+
+  it('lets programs recurse as deep as natively', () => {
+    writeFileSync(
+      join(folder, 'deep.wat'),
+      `(module (func $f (export "f") (param i32) (result i32)
+        (if (result i32) (local.get 0)
+          (then (i32.add (i32.const 1) (call $f (i32.sub (local.get 0) (i32.const 1))))) (else (i32.const 0)))))`,
+    );
+    for (const poll of ['none', 'epoch']) {
+      const script = `"$NODE" "$BOBBIN" run --yield ${poll} "$FOLDER/deep.wat" --invoke f 20000`;
+      expect(sh(script)).toMatchObject({ status: 0, stdout: '20000 : i32\n', stderr: '' });
+    }
+  });
+
+  it('leaves the rest of a file to who reads it next', () => {
+    writeFileSync(
+      join(folder, 'byte.wat'),
+      `(module (import "wasi_snapshot_preview1" "fd_read" (func $r (param i32 i32 i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "fd_write" (func $w (param i32 i32 i32 i32) (result i32)))
+        (memory (export "memory") 1) (data (i32.const 0) "\\10\\00\\00\\00\\04\\00\\00\\00")
+        (func (export "_start") (drop (call $r (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)))
+          (drop (call $w (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))`,
+    );
+    writeFileSync(join(folder, 'input.txt'), 'one two three');
+    const script = '{ "$NODE" "$BOBBIN" run "$FOLDER/byte.wat"; cat; } < "$FOLDER/input.txt"';
+    expect(sh(script)).toMatchObject({ status: 0, stdout: 'one two three', stderr: '' });
+  });
+
   it('says in one line that Node is too old', () => {
     const pretend = join(folder, 'old.mjs');
     writeFileSync(

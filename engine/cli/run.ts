@@ -1,10 +1,14 @@
 import type { Module as Decoded } from '../../asyncify/binary/module.ts';
-import { transformModule } from '../../asyncify/index.ts';
-import { Engine, ExhaustionError, type Exports, type Module, SuspensionError } from '../index.ts';
+import { Engine, ExhaustionError, type Module, ProcessError, SuspensionError, statusCode } from '../index.ts';
+import { SIGNAL_MODULE } from '../process/index.ts';
+import { WASI_MODULE } from '../wasi/index.ts';
 import { type Command, CommandError, type Io, parse, UsageError } from './command.ts';
 import { inFile, readModule } from './input.ts';
+import { PROCESS_OPTIONS, processTransform, transformForProcess } from './load.ts';
+import { duration, positive } from './options.ts';
+import { type Ending, runProgram } from './program.ts';
 import { exportedFunction, parseArguments, showResults } from './values.ts';
-import { createProcess, WASI_MODULE } from './wasi.ts';
+import { createWorld, type World } from './wasi.ts';
 
 const help = `Usage: bobbin run [OPTIONS] FILE [ARGS...]
        bobbin run [OPTIONS] FILE --invoke NAME [ARGS...]
@@ -15,18 +19,41 @@ results are printed, one line each, with their types.
 
   --invoke NAME        the function to call; everything after NAME is ARGS
   --env NAME=VALUE     an environment variable of the program; may be repeated
+  --timeout TIME       500ms, 2s, 1m: sends SIGTERM then, and SIGKILL a second later; exit status 124
   --frame-limit N      how many saved frames one continuation may have (default 1048576)
   -h, --help           this text
 
-A module that was transformed before runs as it is. The exit status is the program's own, or 1 where it trapped.
+How the program is made interruptible:
+
+  --yield fuel         (default) it counts, and lets signals in every few milliseconds
+  --yield epoch        it looks at a word that another thread sets
+  --yield none         it computes without a break; signals reach it where it waits, and those of the terminal end it
+  --fuel N             with fuel: lets signals in at every N-th poll, so that runs do not depend on the time
+  --instrumenter NAME  frames (default), or binaryen: Binaryen's Asyncify pass
+  --optimize LEVEL     with binaryen: how hard its optimiser works, 0 to 3 (default 2)
+
+Signals that bobbin gets reach the program: Ctrl-C as SIGINT, Ctrl-Z as SIGTSTP, SIGWINCH, SIGTERM and others. A second Ctrl-C
+within a second of one that still waits ends the program.
+
+A module that was transformed before runs as it is. The exit status is the program's own, 128 + n where signal n ended it,
+or 1 where it trapped.
 `;
 
 const OPTIONS = {
   invoke: { type: 'string' },
   env: { type: 'string', multiple: true, default: [] as string[] },
   'frame-limit': { type: 'string' },
+  ...PROCESS_OPTIONS,
+  fuel: { type: 'string' },
+  timeout: { type: 'string' },
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
+/** Options whose value is the next word. */
+const VALUED: ReadonlySet<string> = new Set(
+  Object.entries(OPTIONS).flatMap(([name, { type }]) => (type === 'string' ? [`--${name}`] : [])),
+);
+
+type Values = ReturnType<typeof parse<{ options: typeof OPTIONS }>>['values'];
 
 export const command: Command = {
   help,
@@ -41,29 +68,49 @@ export const command: Command = {
     if (path === undefined) throw new UsageError('no module given');
     const badVariable = values.env.find((entry) => !/^[^=]+=/.test(entry));
     if (badVariable !== undefined) throw new UsageError(`--env takes NAME=VALUE, not "${badVariable}"`);
-    const engine = new Engine(frameLimit(values['frame-limit']));
+    const frameLimit = positive('frame-limit', values['frame-limit']);
+    const timeout = duration('timeout', values.timeout);
+    const transform = processTransform(values);
+    const fuel = positive('fuel', values.fuel);
+    if (fuel !== undefined && transform.yields !== 'fuel') throw new UsageError('--fuel needs --yield fuel');
 
-    const { bytes, module: decoded, transformed } = await readModule(path);
-    const module = await inFile(path, () => {
-      return engine.load(transformed ? (bytes as Uint8Array<ArrayBuffer>) : closed(decoded, bytes));
+    const input = await readModule(path);
+    if (input.transformed) checkUntouched(path, values);
+    const engine = new Engine(frameLimit === undefined ? {} : { frameLimit });
+    const module = await inFile(path, async () => {
+      return engine.load(input.transformed ? input.bytes : (await transformForProcess(input, transform, io)).bytes);
     });
+    const decoded = input.module;
     const name = values.invoke ?? entryPoint(path, decoded);
     const type = exportedFunction(decoded, name);
     if (type === undefined) throw new CommandError(`${path}: exports no function "${name}"${list(decoded)}`);
     const isProgram = values.invoke === undefined;
     const callArgs = isProgram ? [] : parseArguments(name, type, rest);
-    checkImports(path, module);
+    const host = module.manifest?.host ?? null;
+    const isProcess = host?.entries.includes(name) ?? false;
+    checkImports(path, module, isProcess);
+    if (fuel !== undefined && host?.poll !== 'fuel') throw new UsageError(`--fuel: ${path} does not yield by fuel`);
+    if (timeout !== undefined && !isProcess) {
+      throw new UsageError(`--timeout: ${path} was transformed before, and not so that it could be interrupted`);
+    }
 
-    const program = createProcess(isProgram ? [path, ...rest] : [path], values.env, io);
+    const world = createWorld(isProgram ? [path, ...rest] : [path], values.env, io);
     try {
-      const { exports } = module.instantiate({ [WASI_MODULE]: program.imports });
-      if (exports.memory instanceof WebAssembly.Memory) program.attach(exports.memory);
-      if (!isProgram && name !== '_initialize') callOf(exports, '_initialize')?.();
-      const returned = callOf(exports, name)?.(...callArgs);
-      for (const line of showResults(type, returned)) io.out(`${line}\n`);
-      return 0;
+      const ending = isProcess
+        ? await runProgram(module.compiled, world, io, {
+            entry: name,
+            args: callArgs,
+            frameLimit,
+            fuel,
+            timeout,
+            signals: host?.poll !== 'none',
+          })
+        : call(module, world, name, callArgs);
+      return report(ending, (results) => {
+        for (const line of showResults(type, results)) io.out(`${line}\n`);
+      });
     } catch (error) {
-      if (program.exitStatus !== undefined) return program.exitStatus;
+      if (world.exitStatus !== undefined) return world.exitStatus;
       return fail(path, error, io);
     }
   },
@@ -71,13 +118,14 @@ export const command: Command = {
 
 /** Splits before the arguments that are the program's: after FILE, or after --invoke NAME. */
 function split(args: readonly string[]): [head: string[], rest: string[]] {
-  const takesValue = (word: string) => word === '--invoke' || word === '--env' || word === '--frame-limit';
   let hasFile = false;
   for (let at = 0; at < args.length; at++) {
     const word = args[at] ?? '';
     const isInvoke = word === '--invoke' || word.startsWith('--invoke=');
-    if (takesValue(word)) at++;
-    else if (word === '--' || !word.startsWith('-') || word === '-') {
+    if (VALUED.has(word)) {
+      if (hasFile && !isInvoke) return [args.slice(0, at), args.slice(at)];
+      at++;
+    } else if (word === '--' || !word.startsWith('-') || word === '-') {
       if (hasFile) return [args.slice(0, at), args.slice(word === '--' ? at + 1 : at)];
       if (word === '--') continue;
       hasFile = true;
@@ -87,18 +135,10 @@ function split(args: readonly string[]): [head: string[], rest: string[]] {
   return [[...args], []];
 }
 
-function frameLimit(text: string | undefined): { frameLimit?: number } {
-  if (text === undefined) return {};
-  const limit = Number(text);
-  if (!/^[0-9]+$/.test(text) || limit < 1 || limit > 0x7fff_ffff) {
-    throw new UsageError(`--frame-limit is a number from 1 to ${0x7fff_ffff}, not "${text}"`);
-  }
-  return { frameLimit: limit };
-}
-
-/** The only other party is the host. */
-function closed(decoded: Decoded, bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  return transformModule(decoded, bytes, { linking: 'closed' }).bytes;
+/** Options about a transform that has happened already are a mistake. */
+function checkUntouched(path: string, values: Values): void {
+  const name = (['instrumenter', 'yield', 'optimize'] as const).find((name) => values[name] !== undefined);
+  if (name !== undefined) throw new UsageError(`--${name} comes too late: ${path} was transformed before`);
 }
 
 function entryPoint(path: string, module: Decoded): string {
@@ -113,22 +153,41 @@ function list(module: Decoded): string {
   return `\nExported functions: ${names.length === 0 ? 'none' : names.join(', ')}`;
 }
 
-function checkImports(path: string, module: Module): void {
-  const foreign = module.imports.filter((entry) => entry.module !== WASI_MODULE);
+function checkImports(path: string, module: Module, isProcess: boolean): void {
+  const provided = isProcess ? [WASI_MODULE, SIGNAL_MODULE] : [WASI_MODULE];
+  const foreign = module.imports.filter((entry) => !provided.includes(entry.module));
   if (foreign.length === 0) return;
   const names = foreign.map((entry) => `"${entry.module}" "${entry.name}" (${entry.kind})`);
   throw new CommandError(`${path}: imports what only a host program can provide: ${names.join(', ')}`);
 }
 
-function callOf(exports: Exports, name: string): ((...args: unknown[]) => unknown) | undefined {
-  const value = exports[name];
-  return typeof value === 'function' ? (value as (...args: unknown[]) => unknown) : undefined;
+/** Calls a function without a process, for modules that none can run. */
+function call(module: Module, world: World, name: string, args: readonly unknown[]): Ending {
+  const { exports } = module.instantiate({ [WASI_MODULE]: world.imports });
+  if (exports.memory instanceof WebAssembly.Memory) world.attach(exports.memory);
+  const callOf = (name: string, ...args: readonly unknown[]): unknown => {
+    const value = exports[name];
+    return typeof value === 'function' ? value(...args) : undefined;
+  };
+  if (name !== '_start' && name !== '_initialize') callOf('_initialize');
+  const returned = callOf(name, ...args);
+  return { kind: 'exited', status: 0, results: Array.isArray(returned) ? returned : [returned] };
+}
+
+/** The exit status. @throws what the program failed with */
+function report(ending: Ending, show: (results: readonly unknown[]) => void): number {
+  if (typeof ending === 'number') return ending;
+  if (ending.kind === 'failed') throw ending.error;
+  // A program that called for its end has returned nothing.
+  if (ending.kind === 'exited' && ending.results.length > 0) show(ending.results);
+  return statusCode(ending);
 }
 
 /** Says how the program failed. Throws on what is not the program's failure. */
 function fail(path: string, error: unknown, io: Io): number {
-  if (error instanceof CommandError) throw new CommandError(`${path}: ${error.message}`);
-  if (error instanceof WebAssembly.LinkError) throw new CommandError(`${path}: ${error.message}`);
+  if (error instanceof CommandError || error instanceof WebAssembly.LinkError) {
+    throw new CommandError(`${path}: ${error.message}`);
+  }
   const what = failure(error);
   if (what === undefined) throw error;
   io.err(`bobbin run: ${path}: ${what}\n`);
@@ -138,6 +197,7 @@ function fail(path: string, error: unknown, io: Io): number {
 function failure(error: unknown): string | undefined {
   if (error instanceof SuspensionError) return `unhandled suspension: ${error.message}`;
   if (error instanceof ExhaustionError || error instanceof RangeError) return `exhaustion: ${error.message}`;
+  if (error instanceof ProcessError) return error.message;
   if (error instanceof WebAssembly.RuntimeError) return `trap: ${error.message}`;
   if (error instanceof WebAssembly.Exception) return 'uncaught exception';
   return undefined;

@@ -1,15 +1,23 @@
 import { transformModule } from '../../asyncify/index.ts';
 import { type Instrumented, type NamedFunction, nameExplanations } from '../explain.ts';
-import { type Command, CommandError, choice, parse, UsageError, writeFile } from './command.ts';
+import { type Command, choice, parse, UsageError, writeFile } from './command.ts';
 import { inFile, readModule } from './input.ts';
+import { PROCESS_OPTIONS, processTransform, transformForProcess } from './load.ts';
 
 const help = `Usage: bobbin transform IN -o OUT [--linking closed|linked] [--explain]
+       bobbin transform IN -o OUT --yield fuel|epoch|none [--instrumenter frames|binaryen] [--explain]
 
-Turns a module that may use stack switching into plain WebAssembly 3.0 that runs on the runtime (Engine.load, bobbin run).
+Turns a module that may use stack switching into plain WebAssembly 3.0 that runs on the runtime (Engine.load, bobbin run). With
+--yield or --instrumenter the result can be interrupted, and waits in WASI and signal functions without blocking the host:
+what bobbin run otherwise makes of a program each time.
 
   -o, --output OUT    where the result goes: text if the name ends in .wat, else a binary
   --linking linked    (default) the result links with other transformed modules, and suspensions pass between them
   --linking closed    it links with the host only, and is a little faster
+  --yield POLL        yield points that count fuel, that look at an epoch's word, or none
+  --instrumenter NAME frames (default), or binaryen: Binaryen's Asyncify pass
+  --optimize LEVEL    with binaryen: how hard its optimiser works, 0 to 3 (default 2)
+  --suspending NAME   module.name or module.* of imports that suspend as well; may be repeated
   --explain           print which functions were instrumented, and why
   -h, --help          this text
 `;
@@ -22,7 +30,9 @@ export const command: Command = {
       allowPositionals: true,
       options: {
         output: { type: 'string', short: 'o' },
-        linking: { type: 'string', default: 'linked' },
+        linking: { type: 'string' },
+        ...PROCESS_OPTIONS,
+        suspending: { type: 'string', multiple: true },
         explain: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
@@ -37,11 +47,18 @@ export const command: Command = {
     const { output } = values;
     if (output === undefined) throw new UsageError('where to? -o OUT is missing');
     if (output === '-' || output === '') throw new UsageError('-o takes the name of a file');
-    const linking = choice('linking', values.linking, ['closed', 'linked']);
+    const linking = choice('linking', values.linking ?? 'linked', ['closed', 'linked']);
+    const { instrumenter, yield: yields, optimize, suspending } = values;
+    const forProcess = [instrumenter, yields, optimize, suspending].some((value) => value !== undefined);
+    if (forProcess && values.linking === 'linked')
+      throw new UsageError('what can be interrupted is closed, not linked');
+    const how = { ...processTransform(values), suspending: suspending ?? [] };
 
-    const { module, bytes, transformed } = await readModule(path);
-    if (transformed) throw new CommandError(`${path}: was transformed before`);
-    const result = await inFile(path, () => transformModule(module, bytes, { linking }));
+    const input = await readModule(path);
+    const { module, bytes } = input;
+    const result = await inFile(path, () =>
+      forProcess ? transformForProcess(input, how, io) : transformModule(module, bytes, { linking }),
+    );
     writeFile(output, output.endsWith('.wat') ? await print(result.bytes) : result.bytes);
     if (values.explain) {
       const defined = module.funcs.length;

@@ -59,8 +59,7 @@ function parseValue(type: ValType, word: string): number | bigint | undefined {
 }
 
 /** The results of a call, one `value : type` each. */
-export function showResults({ results }: FuncType, returned: unknown): string[] {
-  const values = results.length > 1 ? (returned as readonly unknown[]) : [returned];
+export function showResults({ results }: FuncType, values: readonly unknown[]): string[] {
   return results.map((type, index) => `${showValue(type, values[index])} : ${describeType(type)}`);
 }
 

@@ -1,13 +1,12 @@
 import { readSync } from 'node:fs';
 import { ConsoleStdout, Fd, WASI, wasi } from '@bjorn3/browser_wasi_shim';
+import type { WasiImports } from '../wasi/index.ts';
 import { CommandError, type Io } from './command.ts';
 import { pause } from './io.ts';
 
-export const WASI_MODULE = 'wasi_snapshot_preview1';
-
-/** A WASI preview 1 program: its imports, and what it ended with. There is no file system. */
-export interface Process {
-  readonly imports: Readonly<Record<string, unknown>>;
+/** What a WASI preview 1 program finds around it, and what it ended with. Its imports block. There is no file system. */
+export interface World {
+  readonly imports: WasiImports;
   /** Gives the program its memory, which is known once it is instantiated. */
   attach(memory: WebAssembly.Memory): void;
   /** The status of `proc_exit`, once that was called. */
@@ -40,13 +39,13 @@ class StandardInput extends Fd {
 }
 
 /** Makes the world of a WASI program (WASI preview 1, `args`, `environ`, `fd` 0 to 2, clocks, random). */
-export function createProcess(args: readonly string[], env: readonly string[], io: Io): Process {
+export function createWorld(args: readonly string[], env: readonly string[], io: Io): World {
   const fds = [
     new StandardInput(),
     new ConsoleStdout((bytes) => io.out(bytes)),
     new ConsoleStdout((bytes) => io.err(new TextDecoder().decode(bytes))),
   ];
-  const shim = new WASI([...args], [...env], fds);
+  const shim = new WASI([...args], [...env], fds, { debug: false });
   let memory: WebAssembly.Memory | undefined;
   let exitStatus: number | undefined;
   shim.inst = {
@@ -58,7 +57,7 @@ export function createProcess(args: readonly string[], env: readonly string[], i
     },
   };
   const imports = {
-    ...shim.wasiImport,
+    ...(shim.wasiImport as WasiImports),
     // The shim counts UTF-16 units here, and writes UTF-8.
     args_sizes_get(count: number, size: number) {
       const view = new DataView(shim.inst.exports.memory.buffer);

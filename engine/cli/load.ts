@@ -1,0 +1,73 @@
+import { type BinaryenOptions, loadBinaryen, type Transformed, transformModule } from '../../asyncify/index.ts';
+import { suspendingImports } from '../process/index.ts';
+import { suspendingWasiImports } from '../wasi/index.ts';
+import { CommandError, choice, type Io, UsageError } from './command.ts';
+import type { Input } from './input.ts';
+
+const INSTRUMENTERS = ['frames', 'binaryen'] as const;
+const POLLS = ['fuel', 'epoch', 'none'] as const;
+const LEVELS = ['0', '1', '2', '3'] as const;
+
+/** The options of the command line that say how a module is made interruptible. */
+export const PROCESS_OPTIONS = {
+  instrumenter: { type: 'string' },
+  yield: { type: 'string' },
+  optimize: { type: 'string' },
+} as const;
+export type ProcessValues = { readonly [name in keyof typeof PROCESS_OPTIONS]?: string | undefined };
+
+/** How a module becomes one that a process can run. */
+export interface ProcessTransform {
+  readonly instrumenter: (typeof INSTRUMENTERS)[number];
+  readonly yields: (typeof POLLS)[number];
+  /** Of Binaryen's optimiser. */
+  readonly optimizeLevel?: NonNullable<BinaryenOptions['optimizeLevel']>;
+  /** Imports that suspend beside those of WASI and `bobbin:signal`, `module.name` or `module.*`. */
+  readonly suspending?: readonly string[];
+}
+
+/** Throws {@link UsageError}. */
+export function processTransform({ instrumenter, yield: yields, optimize }: ProcessValues): ProcessTransform {
+  const chosen = choice('instrumenter', instrumenter ?? 'frames', INSTRUMENTERS);
+  if (optimize !== undefined && chosen !== 'binaryen') throw new UsageError('--optimize needs --instrumenter binaryen');
+  return {
+    instrumenter: chosen,
+    yields: choice('yield', yields ?? 'fuel', POLLS),
+    ...(optimize === undefined ? {} : { optimizeLevel: LEVELS.indexOf(choice('optimize', optimize, LEVELS)) as 0 }),
+  };
+}
+
+/** Below this many bytes Binaryen is done before anybody asks what takes so long. */
+const BIG = 200_000;
+
+/**
+ * Makes of a module what a process can run.
+ *
+ * @throws RefusedError, InvalidError for what cannot be transformed; CommandError without the package for it
+ */
+export async function transformForProcess(
+  { bytes, module }: Input,
+  { instrumenter, yields, optimizeLevel, suspending: more = [] }: ProcessTransform,
+  io: Io,
+): Promise<Transformed> {
+  const suspending = [...suspendingImports, ...suspendingWasiImports, ...more];
+  if (instrumenter === 'frames') return transformModule(module, bytes, { linking: 'closed', yields, suspending });
+  const binaryen = await binaryenOf();
+  return binaryen.transform(bytes, {
+    yields,
+    suspending,
+    ...(optimizeLevel === undefined ? {} : { optimizeLevel }),
+    ...(io.isTerminal && bytes.length > BIG ? { onProgress: (step) => io.err(`${step}...\n`) } : {}),
+  });
+}
+
+async function binaryenOf(): ReturnType<typeof loadBinaryen> {
+  try {
+    return await loadBinaryen();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND') {
+      throw new CommandError('the package "binaryen" is not installed');
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,118 @@
+import { Store } from '../../continuations/index.ts';
+import { at, keepAlive, now } from '../process/event-loop.ts';
+import { type ExitStatus, Process, type ProcessOptions, signalImports } from '../process/index.ts';
+import { suspendingWasi, WASI_MODULE } from '../wasi/index.ts';
+import type { Io } from './command.ts';
+import { forwardSignals, stopHost } from './signals.ts';
+import type { World } from './wasi.ts';
+
+/** The exit status of a program that ran out of time, as that of timeout(1). */
+const TIMED_OUT = 124;
+/** What a shell says of a program that SIGINT ended. */
+const INTERRUPTED = 130;
+/** How long a program whose time is up may take to end itself, in milliseconds. */
+const GRACE = 1000;
+
+export interface ProgramOptions {
+  /** The export to run. */
+  readonly entry: string;
+  readonly args: readonly unknown[];
+  readonly frameLimit?: number | undefined;
+  /** How many polls the program passes before the host's event loop has a turn. Default: as many as last some milliseconds. */
+  readonly fuel?: number | undefined;
+  /** In milliseconds. */
+  readonly timeout?: number | undefined;
+  /** Whether signals of this process reach the program: it must have yield points, or it could not be ended any more. */
+  readonly signals: boolean;
+}
+
+/** How a program ended; a number is an exit status that this side has decided on. */
+export type Ending = ExitStatus | number;
+
+/**
+ * Runs a module that was transformed for a process to its end.
+ *
+ * @throws ProcessError for a module that lacks what its imports need, and what instantiating throws
+ */
+export async function runProgram(
+  module: WebAssembly.Module,
+  world: World,
+  io: Io,
+  options: ProgramOptions,
+): Promise<Ending> {
+  const streams = io.streams?.();
+  try {
+    const guest = instantiate(module, world, options, (process) =>
+      suspendingWasi(process, world.imports, streams === undefined ? {} : streams),
+    );
+    if (options.entry !== '_start' && options.entry !== '_initialize') guest.initialize();
+    return await runToEnd(guest.process, options);
+  } finally {
+    streams?.close();
+  }
+}
+
+interface Guest {
+  readonly process: Process;
+  /** Calls what a reactor wants to be called first. */
+  readonly initialize: () => void;
+}
+
+function instantiate(
+  module: WebAssembly.Module,
+  world: World,
+  { entry, args, frameLimit, signals }: ProgramOptions,
+  wasi: (process: Process) => Record<string, unknown>,
+): Guest {
+  const options: ProcessOptions = { entry, args, ...(signals ? { onStop: stopHost } : {}) };
+  const process = new Process(options);
+  const store = new Store(frameLimit === undefined ? {} : { frameLimit });
+  const { instance, exports } = store.instantiate(module, { ...signalImports(process), [WASI_MODULE]: wasi(process) });
+  if (exports.memory instanceof WebAssembly.Memory) world.attach(exports.memory);
+  process.attach(module, instance);
+  return {
+    process,
+    initialize: () => {
+      const { _initialize } = exports;
+      if (typeof _initialize === 'function') _initialize();
+    },
+  };
+}
+
+async function runToEnd(process: Process, { fuel, timeout, signals }: ProgramOptions): Promise<Ending> {
+  let decided: number | null = null;
+  const kill = (status: number): void => {
+    decided = status;
+    process.kill('SIGKILL');
+  };
+  const unforward = signals ? forwardSignals(process, () => kill(INTERRUPTED)) : () => {};
+  let cancel = (): void => {};
+  if (timeout !== undefined) {
+    cancel = at(now() + timeout, () => {
+      decided = TIMED_OUT;
+      process.kill('SIGTERM');
+      // As timeout(1) does: a stopped program could not act on it.
+      process.kill('SIGCONT');
+      cancel = at(now() + GRACE, () => kill(TIMED_OUT));
+    });
+  }
+  try {
+    if (fuel === undefined) process.start();
+    else await runInSlices(process, fuel);
+    const status = await process.wait();
+    return decided ?? status;
+  } finally {
+    cancel();
+    unforward();
+  }
+}
+
+/** The program yields at the same instructions whatever the time is. */
+async function runInSlices(process: Process, fuel: number): Promise<void> {
+  const release = keepAlive();
+  try {
+    while (!process.run({ fuel }).finished) await process.ready();
+  } finally {
+    release();
+  }
+}
