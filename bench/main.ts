@@ -4,11 +4,13 @@ import { arch, availableParallelism, cpus, loadavg, platform } from 'node:os';
 import { dirname } from 'node:path';
 import { GROUPS } from './catalogue.ts';
 import { NATIVE_FLAG, WrongResultError } from './child.ts';
+import { type GuestRow, measureGuest, PROGRAMS } from './guests.ts';
+import { measureLatencies } from './latency.ts';
 import { measureAbandoned, measureLive } from './memory.ts';
 import { type Options, parseOptions, USAGE, UsageError } from './options.ts';
 import { type Requirement, type Results, requirements } from './requirements.ts';
 import { CrashError, measureGroup, type Row } from './switches.ts';
-import { abandonedTable, liveTable, switchesTable, table, transformTable } from './table.ts';
+import { abandonedTable, guestTables, latencyTable, liveTable, switchesTable, table, transformTable } from './table.ts';
 import { measureTransforms } from './transforms.ts';
 
 const line = (text: string): boolean => process.stdout.write(`${text}\n`);
@@ -39,12 +41,17 @@ async function run(options: Options, native: boolean): Promise<Results> {
     switches.push(...(await measureGroup(group, names, native, options)));
   }
   if (switches.length > 0) show(switchesTable(switches));
-  return {
-    switches,
-    live: await section('live continuations', () => measureLive(native, options), liveTable),
-    abandoned: await section('abandoned continuations', () => measureAbandoned(native, options), abandonedTable),
-    transforms: await section('transform', () => measureTransforms(options), transformTable),
-  };
+  const live = await section('live continuations', () => measureLive(native, options), liveTable);
+  const abandoned = await section('abandoned continuations', () => measureAbandoned(native, options), abandonedTable);
+  const transforms = await section('transform', () => measureTransforms(options), transformTable);
+  const guests: GuestRow[] = [];
+  for (const program of PROGRAMS.filter(({ name }) => wanted(`guest ${name}`))) {
+    progress(`guest ${program.name} …`);
+    guests.push(await measureGuest(program, options));
+  }
+  if (guests.length > 0) show(guestTables(guests));
+  const latencies = await section('guest latency', () => measureLatencies(options), latencyTable);
+  return { switches, live, abandoned, transforms, guests, latencies };
 }
 
 function requirementsTable(list: readonly Requirement[]): string {

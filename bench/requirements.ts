@@ -1,4 +1,6 @@
 import { DEPTHS, depthName, SPAWN } from './catalogue.ts';
+import { type GuestRow, meanRatio, PROGRAMS } from './guests.ts';
+import type { LatencyRow } from './latency.ts';
 import type { Abandoned } from './measure-abandoned.ts';
 import type { Live } from './measure-live.ts';
 import type { MemoryRow } from './memory.ts';
@@ -19,6 +21,8 @@ export interface Results {
   readonly live: readonly MemoryRow<Live>[];
   readonly abandoned: readonly MemoryRow<Abandoned>[];
   readonly transforms: readonly TransformRow[];
+  readonly guests: readonly GuestRow[];
+  readonly latencies: readonly LatencyRow[];
 }
 
 const LINKINGS = ['closed', 'linked'] as const;
@@ -28,6 +32,10 @@ const LIVE_BYTES = 400;
 const ABANDONED_GROWTH = 16 * 2 ** 20;
 const TRANSFORM_GROWTH = 12;
 const TRANSFORM_MS = 2000;
+const MEAN_TIME = 1.25;
+const LARGEST_TIME = 1.7;
+const CODE_SIZE = 1.6;
+const LATENCY_MS: Record<LatencyRow['place'], number> = { 'main thread': 20, worker: 2 };
 
 const atLeast = (text: string, figure: number, limit: number): Requirement => ({
   text: `${text}, at least`,
@@ -43,7 +51,8 @@ const atMost = (text: string, figure: number, limit: number): Requirement => ({
 });
 
 /** The requirements that the results say something about. */
-export function requirements({ switches, live, abandoned, transforms }: Results): Requirement[] {
+export function requirements(results: Results): Requirement[] {
+  const { switches, live, abandoned, transforms } = results;
   const found: Requirement[] = [];
   const byName = (name: string) => switches.find((row) => row.name === name);
   for (const linking of LINKINGS) {
@@ -72,5 +81,35 @@ export function requirements({ switches, live, abandoned, transforms }: Results)
     if (bytes[1] < 450_000) continue;
     found.push(atMost(`ms for ${bytes[1]} bytes, ${shape}, ${linking}`, large.median, TRANSFORM_MS));
   }
-  return found;
+  return [...found, ...ofGuests(results.guests), ...ofLatencies(results.latencies)];
+}
+
+function ofGuests(rows: readonly GuestRow[]): Requirement[] {
+  // A mean over some of them says nothing.
+  if (rows.length < PROGRAMS.length) return [];
+  const frames = 'frames, epoch';
+  const stock = 'stock, polls';
+  const largest = (figure: (row: GuestRow) => number): number => Math.max(...rows.map(figure));
+  return [
+    atMost('guests, frames + epoch: time, geometric mean', meanRatio(rows, 'time', frames), MEAN_TIME),
+    atMost(
+      'guests, frames + epoch: time, the slowest',
+      largest(({ figures }) => figures[frames].slower.median),
+      LARGEST_TIME,
+    ),
+    atMost('guests, frames + epoch: code size, geometric mean', meanRatio(rows, 'code', frames), CODE_SIZE),
+    atMost(
+      'guests, frames + epoch: code size, the largest',
+      largest(({ figures }) => figures[frames].code / figures.untransformed.code),
+      CODE_SIZE,
+    ),
+    atMost("guests, frames + epoch: time as part of stock asyncify's", meanRatio(rows, 'time', frames, stock), 1),
+    atMost("guests, frames + epoch: code as part of stock asyncify's", meanRatio(rows, 'code', frames, stock), 1),
+  ];
+}
+
+function ofLatencies(rows: readonly LatencyRow[]): Requirement[] {
+  return rows.map(({ place, poll, ms }) =>
+    atMost(`ms from signal to handler, ${place}, ${poll}`, ms?.median ?? Infinity, LATENCY_MS[place]),
+  );
 }

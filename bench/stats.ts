@@ -26,6 +26,12 @@ export function ratio(above: readonly number[], below: readonly number[]): Summa
   return summarise(above.map((value, round) => value / below[round]!));
 }
 
+/** The mean of ratios. @throws RangeError for an empty list */
+export function geometricMean(values: readonly number[]): number {
+  if (values.length === 0) throw new RangeError('no measurements');
+  return Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
+}
+
 function quantile(sorted: readonly number[], at: number): number {
   const position = (sorted.length - 1) * at;
   const low = Math.floor(position);

@@ -1,3 +1,5 @@
+import { GUEST_VARIANTS, type GuestRow, meanRatio } from './guests.ts';
+import type { LatencyRow } from './latency.ts';
 import { VARIANTS } from './load.ts';
 import type { Abandoned } from './measure-abandoned.ts';
 import type { Live } from './measure-live.ts';
@@ -88,6 +90,68 @@ export function transformTable(rows: readonly TransformRow[]): string {
     `${large.min.toFixed(0)}…${large.max.toFixed(0)}`,
     first.toFixed(0),
     `${growth.toFixed(1)}×`,
+  ]);
+  return table([head, ...body]);
+}
+
+const TRANSFORMED = GUEST_VARIANTS.filter((variant) => variant !== 'untransformed');
+const spread = ({ median, quartiles }: Summary): string =>
+  `${median.toFixed(2)}× [${quartiles.map((value) => value.toFixed(2)).join(', ')}]`;
+
+/** Times, sizes, and what the transforms take. */
+export function guestTables(rows: readonly GuestRow[]): string {
+  const times = rows.map(({ program, args, figures }) => [
+    [program, ...args].join(' '),
+    figures.untransformed.ms.median.toFixed(1),
+    ...TRANSFORMED.map((variant) => spread(figures[variant].slower)),
+  ]);
+  const sizes = rows.map(({ program, figures }) => [
+    program,
+    `${grouped(figures.untransformed.code)} of ${grouped(figures.untransformed.bytes)}`,
+    ...TRANSFORMED.map((variant) => {
+      const { code, bytes } = figures[variant];
+      const { code: codeBefore, bytes: before } = figures.untransformed;
+      return `${(code / codeBefore).toFixed(2)}× (${(bytes / before).toFixed(2)}×)`;
+    }),
+  ]);
+  const transforms = rows.map(({ program, figures }) => [
+    program,
+    '',
+    ...TRANSFORMED.map((variant) => figures[variant].transform?.median.toFixed(0) ?? NONE),
+  ]);
+  const mean = (of: 'time' | 'code' | 'bytes', variant: (typeof TRANSFORMED)[number]): string =>
+    `${meanRatio(rows, of, variant).toFixed(2)}×`;
+  const tables = [
+    table([
+      ['guest, ms; times as long [quartiles]', 'untransformed', ...TRANSFORMED],
+      ...times,
+      ['geometric mean', '', ...TRANSFORMED.map((variant) => mean('time', variant))],
+    ]),
+    table([
+      ['guest, bytes of code (and of module)', 'untransformed', ...TRANSFORMED],
+      ...sizes,
+      ['geometric mean', '', ...TRANSFORMED.map((variant) => `${mean('code', variant)} (${mean('bytes', variant)})`)],
+    ]),
+    table([['guest, ms of the transform', '', ...TRANSFORMED], ...transforms]),
+  ];
+  const legend = [
+    '  frames, global: epoch polls of a global, which no other thread can set, in the place of a word in shared memory.',
+    '  stock, polls: wasm-opt --asyncify -O2 on the guest with yield points where frames has them, each a test of a global and',
+    '    a call of an import that may unwind the whole stack; stock, imports: without yield points, it cannot be interrupted.',
+    '    The same imports suspend in all of them.',
+  ];
+  return [...tables, legend.join('\n')].join('\n\n');
+}
+
+export function latencyTable(rows: readonly LatencyRow[]): string {
+  const head = ['guest, ms from raising a signal to its handler', 'signals', 'median', '[quartiles]', 'min…max', ''];
+  const body = rows.map(({ place, poll, ms, crash }) => [
+    `${place}, ${poll}`,
+    `${ms?.count ?? NONE}`,
+    ms?.median.toFixed(3) ?? NONE,
+    ms === null ? '' : `[${ms.quartiles.map((value) => value.toFixed(3)).join(', ')}]`,
+    ms === null ? '' : `${ms.min.toFixed(3)}…${ms.max.toFixed(3)}`,
+    crash === null ? '' : `died: ${crash}`,
   ]);
   return table([head, ...body]);
 }
