@@ -12,7 +12,7 @@ import type { Elem, Export, Func, Global, Import, Module, Table, Tag } from './b
 import { RefusedError } from './errors.ts';
 import { analyse, type HostSuspensions, type Suspensions } from './instrument/analysis.ts';
 import { isConcerned, touching, usesExceptions } from './instrument/concern.ts';
-import { FunctionTranslator } from './instrument/frames/function.ts';
+import { translateFunction } from './instrument/frames/function.ts';
 import { HostInterface } from './instrument/frames/host.ts';
 import { Lowering } from './instrument/frames/lowering.ts';
 import { type Linking, RuntimeState } from './instrument/frames/state.ts';
@@ -245,7 +245,7 @@ class Transformer {
   #func(func: Func, index: FuncIdx): Func {
     const type = this.#build.type(func.type);
     if (this.#restructured.has(index)) {
-      return { ...func, type, ...new FunctionTranslator(this.#lowering, index).translate() };
+      return { ...func, type, ...translateFunction(this.#lowering, index) };
     }
     return { ...func, type, locals: this.#build.vals(func.locals), body: this.#lowering.expr(func.body) };
   }

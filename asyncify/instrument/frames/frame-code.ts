@@ -11,6 +11,15 @@ import { frameType } from './stubs.ts';
 /** Engines' limit on the fields of a struct, less those every frame has. */
 const MAX_SAVED = 9_990;
 
+/**
+ * What a translated function is for. `whole`: it is called and re-entered. `first`: it is only called; `again` is what will be
+ * re-entered. `again`: it is only re-entered, and finds its frame there.
+ */
+export type Part =
+  | { readonly kind: 'whole' }
+  | { readonly kind: 'first'; readonly again: FuncIdx }
+  | { readonly kind: 'again' };
+
 /** A translated body that ends by falling through to the code that saves its frame. */
 export interface Unwindable {
   readonly index: FuncIdx;
@@ -32,6 +41,7 @@ export interface Unwindable {
   readonly left: LocalIdx;
   /** Whether some resume point lies in a `try_table`. */
   readonly anyCatches: boolean;
+  readonly part: Part;
 }
 
 /**
@@ -40,8 +50,7 @@ export interface Unwindable {
  * @throws RefusedError where a result type has no value that an unwinding function could return
  */
 export function withFrame(lowering: Lowering, func: Unwindable): Code {
-  const { build, stubs, state } = lowering;
-  const { params, locals, point, left } = func;
+  const { params, locals, part } = func;
   const saved = [...func.saved].sort((a, b) => a - b) as LocalIdx[];
   if (saved.length > MAX_SAVED) {
     throw new RefusedError(`more than ${MAX_SAVED} values live across suspensions`, {
@@ -49,36 +58,27 @@ export function withFrame(lowering: Lowering, func: Unwindable): Code {
       func: func.index,
     });
   }
-  const typeOf = (local: LocalIdx): ValType => params[local] ?? (locals.declared[local - params.length] as ValType);
-  const type = frameType(build, saved.map(typeOf));
-  const frame = locals.add(refType(type, true));
+  const types = saved.map((local) => params[local] ?? (locals.declared[local - params.length] as ValType));
+  const type = frameType(lowering.build, types);
   const asm = new Asm();
-  asm.pushAll(func.body.slice(0, func.entry));
-  asm.globalGet(state.shared('current')).structGet(T.stack, STACK.top).cast(refType(type, false)).tee(frame);
-  asm.structGet(type, FRAME.point);
-  if (func.anyCatches) asm.i32(~CATCHES).do('i32.and');
-  asm.set(point);
-  for (const [index, local] of saved.entries()) {
-    asm.get(frame).structGet(type, FRAME.locals + index);
-    const declared = typeOf(local);
-    if (isRef(declared) && !declared.nullable) asm.do('ref.as_non_null');
-    asm.set(local);
+  if (part.kind === 'first') {
+    asm.pushAll(func.body);
+    saveNew(lowering, asm, func, type, saved);
+  } else {
+    const frame = locals.add(refType(type, true));
+    asm.pushAll(func.body.slice(0, func.entry));
+    read(lowering, asm, func, { type, types, saved, frame });
+    asm.pushAll(func.body.slice(func.entry));
+    if (part.kind === 'whole') {
+      asm.get(frame).do('ref.is_null').open('if');
+      saveNew(lowering, asm, func, type, saved);
+      asm.else();
+    }
+    keep(lowering, asm, func, { type, types, saved, frame });
+    if (part.kind === 'whole') asm.close();
   }
-  asm.pushAll(func.body.slice(func.entry));
-  asm.get(frame).do('ref.is_null').open('if');
-  const reentry = build.declare(stubs.reentry(func.index, func.type, `${func.index}`));
-  asm.null(T.frame).op('ref.func', { func: reentry }).get(left);
-  for (const local of saved) asm.get(local);
-  asm.structNew(type).call(stubs.runtime.save).else();
-  asm.i32(UNWINDING.kept).globalSet(state.shared('unwinding'));
-  asm.get(frame).get(left).structSet(type, FRAME.point);
-  for (const [index, local] of saved.entries()) {
-    asm.get(frame).get(local);
-    asm.structSet(type, FRAME.locals + index);
-  }
-  asm.close();
   for (const result of func.results) {
-    const code = stubs.dummies.of(result);
+    const code = lowering.stubs.dummies.of(result);
     if (code === null) {
       const where = { offset: func.at, func: func.index };
       throw new RefusedError('a function whose result type has no value cannot unwind', where);
@@ -86,4 +86,48 @@ export function withFrame(lowering: Lowering, func: Unwindable): Code {
     asm.pushAll(code);
   }
   return { locals: locals.declared, body: asm.out };
+}
+
+interface Frame {
+  readonly type: TypeIdx;
+  readonly saved: readonly LocalIdx[];
+  /** Output types of those locals. */
+  readonly types: readonly ValType[];
+  /** Holds it; null where the function was not re-entered. */
+  readonly frame: LocalIdx;
+}
+
+/** Emits the reading of the running stack's innermost frame. */
+function read({ state }: Lowering, asm: Asm, func: Unwindable, { type, types, saved, frame }: Frame): void {
+  asm.globalGet(state.shared('current')).structGet(T.stack, STACK.top).cast(refType(type, false)).tee(frame);
+  asm.structGet(type, FRAME.point);
+  if (func.anyCatches) asm.i32(~CATCHES).do('i32.and');
+  asm.set(func.point);
+  for (const [index, local] of saved.entries()) {
+    asm.get(frame).structGet(type, FRAME.locals + index);
+    const declared = types[index] as ValType;
+    if (isRef(declared) && !declared.nullable) asm.do('ref.as_non_null');
+    asm.set(local);
+  }
+}
+
+/** Emits the saving of a new frame. */
+function saveNew(lowering: Lowering, asm: Asm, func: Unwindable, type: TypeIdx, saved: readonly LocalIdx[]): void {
+  const { build, stubs } = lowering;
+  const { part, index } = func;
+  const target = part.kind === 'first' ? part.again : index;
+  const reentry = build.declare(stubs.reentry(target, func.type, `${index}`, part.kind === 'whole'));
+  asm.null(T.frame).op('ref.func', { func: reentry }).get(func.left);
+  for (const local of saved) asm.get(local);
+  asm.structNew(type).call(stubs.runtime.save);
+}
+
+/** Emits the saving in the frame that was read back. */
+function keep({ state }: Lowering, asm: Asm, func: Unwindable, { type, saved, frame }: Frame): void {
+  asm.i32(UNWINDING.kept).globalSet(state.shared('unwinding'));
+  asm.get(frame).get(func.left).structSet(type, FRAME.point);
+  for (const [index, local] of saved.entries()) {
+    asm.get(frame).get(local);
+    asm.structSet(type, FRAME.locals + index);
+  }
 }

@@ -1,5 +1,5 @@
 import type { BlockType, Handler } from '../../binary/immediates.ts';
-import type { Expr, Func } from '../../binary/module.ts';
+import type { Func } from '../../binary/module.ts';
 import type { Instr, OpName } from '../../binary/opcodes.ts';
 import type { FuncIdx, LocalIdx, TypeIdx, ValType } from '../../binary/types.ts';
 import { isRef, refType } from '../../binary/types.ts';
@@ -8,12 +8,11 @@ import { Asm, EMPTY, type Label, Locals, made } from '../../lower/asm.ts';
 import type { Code } from '../../lower/build.ts';
 import { T } from '../../lower/runtime-types.ts';
 import { type Observer, type WalkState, walkFunction } from '../../validate/index.ts';
-import { withFrame } from './frame-code.ts';
-import { liveAtPoints } from './liveness.ts';
-import { takeExitsOutOfLoops } from './loop-exits.ts';
+import { type Part, withFrame } from './frame-code.ts';
 import type { Ended, Lowering, ResumeInstr } from './lowering.ts';
 import { Operands } from './operands.ts';
-import { type Construct, findPoints, type Item, leaves, opens, type Point, type Points, range } from './points.ts';
+import { type Construct, type Item, leaves, opens, type Point, type Points, range } from './points.ts';
+import { type Prepared, prepare } from './prepare.ts';
 import { ResumePoints } from './resume-points.ts';
 import { nullable } from './stubs.ts';
 
@@ -34,12 +33,29 @@ interface Frame {
   readonly results: readonly ValType[];
 }
 
+/** Functions that poll at their entry, and are no longer than this, are translated twice. */
+const SPLIT = 100;
+
+/**
+ * Translates a function that has resume points or handles suspensions. A short one that may call itself becomes two: in the first,
+ * which is what the program calls, nothing serves re-entry; the other is only ever re-entered.
+ */
+export function translateFunction(lowering: Lowering, index: FuncIdx): Code {
+  const prepared = prepare(lowering, index);
+  const { func, points } = prepared;
+  const translate = (part: Part): Code => new FunctionTranslator(lowering, prepared, part).translate();
+  if (!points.polls.has(-1) || func.body.length > SPLIT) return translate({ kind: 'whole' });
+  const again = lowering.build.addFunc(lowering.build.type(func.type), `${index} re-entered`);
+  lowering.build.define(again, translate({ kind: 'again' }));
+  return translate({ kind: 'first', again });
+}
+
 /**
  * Translates one function that has resume points or handles suspensions. The output is the source's code with, after
  * each instruction that may unwind, a branch to code that saves the live locals in a frame; and, at the start of the
  * function and of each construct around a resume point, a jump towards the point a frame is re-entered at.
  */
-export class FunctionTranslator {
+class FunctionTranslator {
   readonly #lowering: Lowering;
   readonly #func: Func;
   readonly #index: FuncIdx;
@@ -50,6 +66,7 @@ export class FunctionTranslator {
   readonly #locals: Locals;
   readonly #operands: Operands;
   readonly #points: Points;
+  readonly #part: Part;
   readonly #resumes: ResumePoints;
   readonly #frames: Frame[] = [];
   readonly #saved = new Set<number>();
@@ -57,69 +74,35 @@ export class FunctionTranslator {
   /** Nesting of constructs opened in dead code; -1: live. */
   #dead = -1;
 
-  constructor(lowering: Lowering, index: FuncIdx) {
+  constructor(lowering: Lowering, { index, func, points, live }: Prepared, part: Part) {
     this.#lowering = lowering;
-    const { info, build, suspensions, yields } = lowering;
+    const { build } = lowering;
     this.#index = index;
-    const func = info.module.funcs[index - info.importedFuncs] as Func;
-    const polled = new Set(func.body.filter(({ op }, at) => op === 'loop' && yields?.points.loop(index, at)));
-    this.#func = {
-      ...func,
-      body: this.#exitsTaken(func, (instr) => polled.has(instr) || suspensions.unwinds(instr) !== null),
-    };
-    const { params, results } = build.signature(this.#func.type);
+    this.#func = func;
+    this.#points = points;
+    this.#part = part;
+    const { params, results } = build.signature(func.type);
     this.#params = params;
     this.#results = results;
-    this.#localTypes = [...params, ...build.vals(this.#func.locals)];
+    this.#localTypes = [...params, ...build.vals(func.locals)];
     this.#locals = new Locals(params.length);
     // Re-entry jumps over assignments, so that a local without default would not count as initialised.
     for (const type of this.#localTypes.slice(params.length)) this.#locals.add(nullable(type));
     this.#operands = new Operands(this.#asm, this.#locals);
+    if (points.count > 0) for (const local of live) this.#saved.add(local);
     this.#resumes = new ResumePoints(
       this.#asm,
       lowering,
-      () => this.#point,
-      () => this.#left,
+      part.kind,
+      this.#temp('point', 'i32'),
+      this.#temp('left', 'i32'),
     );
-    this.#points = findPoints(
-      this.#func.body,
-      (instr) => suspensions.unwinds(instr) !== null,
-      (at) => (at < 0 ? yields?.points.entry(index) === true : polled.has(this.#func.body[at] as Instr)),
-    );
-  }
-
-  /** The body, code that leaves its loops behind them. Not where a local without default may be assigned in there. */
-  #exitsTaken({ body, locals }: Func, isPoint: (instr: Instr) => boolean): Expr {
-    const { info } = this.#lowering;
-    if (locals.some((type) => isRef(type) && !type.nullable)) return body;
-    let heights: number[] | undefined;
-    return takeExitsOutOfLoops(body, {
-      isPoint,
-      heights: () => {
-        if (heights !== undefined) return heights;
-        const result: number[] = [];
-        walkFunction(info, this.#index - info.importedFuncs, {
-          after: (_, at, { operands, controls }) => {
-            result[at] = operands.length - (controls.at(-1)?.height ?? 0);
-          },
-        });
-        heights = result;
-        return result;
-      },
-    });
   }
 
   translate(): Code {
     const { body } = this.#func;
-    const { count, at, root } = this.#points;
-    if (count > 0) {
-      const test = {
-        isPoint: (index: number): boolean => at.get(index)?.kind === 'point',
-        isPolled: (index: number): boolean => this.#points.polls.has(index),
-      };
-      for (const local of liveAtPoints(body, this.#localTypes.length, test)) this.#saved.add(local);
-      this.#resumes.begin();
-    }
+    const { count, root } = this.#points;
+    if (count > 0) this.#resumes.begin();
     const label = count > 0 ? this.#asm.open('block', this.#blockType([], this.#results)) : { level: -1 };
     this.#frames.push({ label, op: 'block', construct: root, height: 0, params: [], results: this.#results });
     this.#openArm(root.items, root.startsWithFirst);
@@ -139,18 +122,13 @@ export class FunctionTranslator {
       body: this.#asm.out,
       entry: this.#resumes.entry,
       saved: this.#saved,
-      point: this.#point,
-      left: this.#left,
+      point: this.#resumes.point,
+      left: this.#resumes.left,
+      part: this.#part,
       anyCatches: this.#points.anyCatches,
     });
   }
 
-  get #point(): LocalIdx {
-    return this.#temp('point', 'i32');
-  }
-  get #left(): LocalIdx {
-    return this.#temp('left', 'i32');
-  }
   #temp(name: string, type: ValType): LocalIdx {
     let local = this.#temps.get(name);
     if (local === undefined) {
@@ -302,11 +280,15 @@ export class FunctionTranslator {
     if (condition === null) return null;
     return () => {
       const asm = this.#asm;
+      if (this.#part.kind === 'first') {
+        asm.get(condition);
+        return;
+      }
       const firstElse = construct.items[construct.elseFrom];
       if (firstElse === undefined) asm.i32(1);
       else if (construct.elseFrom === 0) asm.i32(0);
-      else asm.get(this.#point).i32(range(firstElse)[0]).do('i32.lt_u');
-      asm.get(condition).get(this.#point).do('select');
+      else asm.get(this.#resumes.point).i32(range(firstElse)[0]).do('i32.lt_u');
+      asm.get(condition).get(this.#resumes.point).do('select');
     };
   }
 

@@ -17,6 +17,8 @@ export interface Point {
   readonly id: number;
   /** Whether a `try_table` of this function encloses it. */
   readonly catches: boolean;
+  /** Whether the resume point may be tested again after a re-entry here, which therefore has to set it to 0. */
+  resets: boolean;
 }
 
 export interface Construct {
@@ -96,12 +98,19 @@ export function findPoints(
   const at = new Map<number, Item>();
   const polls = new Map<number, Point>();
   const root = construct(-1, 'block', 1);
-  const stack: { construct: Construct; tries: number }[] = [{ construct: root, tries: 0 }];
+  const stack: { construct: Construct; tries: number; loops: number }[] = [{ construct: root, tries: 0, loops: 0 }];
   let count = 0;
   let anyCatches = false;
+  const all: Point[] = [];
+  const newPoint = (index: number, poll: Point['poll'], catches: boolean): Point => {
+    const resets = (stack.at(-1)?.loops ?? 0) > 0;
+    const point: Point = { kind: 'point', index, poll, id: ++count, catches, resets };
+    all.push(point);
+    return point;
+  };
   const poll = (polled: Construct, kind: 'start' | 'back', into: Construct, tries: number): void => {
     if (!isPolled(polled.index)) return;
-    const point: Point = { kind: 'point', index: polled.index, poll: kind, id: ++count, catches: tries > 0 };
+    const point = newPoint(polled.index, kind, tries > 0);
     anyCatches ||= point.catches;
     into.items.push(point);
     polls.set(polled.index, point);
@@ -112,7 +121,7 @@ export function findPoints(
   // Behind the blocks that the body starts with, so that one jump is enough for that point and theirs.
   const pollEntry = (into: Construct): void => {
     if (!isPolled(-1)) return;
-    const point: Point = { kind: 'point', index: -1, poll: 'start', id: ++count, catches: false };
+    const point = newPoint(-1, 'start', false);
     into.items.push(point);
     polls.set(-1, point);
   };
@@ -136,7 +145,7 @@ export function findPoints(
       const tries = top.tries + (op === 'try_table' ? 1 : 0);
       if (back) poll(opened, 'back', top.construct, tries);
       opened.low = count + 1;
-      stack.push({ construct: opened, tries });
+      stack.push({ construct: opened, tries, loops: top.loops + (op === 'loop' ? 1 : 0) });
       if (op === 'loop' && !back) poll(opened, 'start', opened, tries);
     } else if (op === 'else') {
       top.construct.elseFrom = top.construct.items.length;
@@ -149,12 +158,16 @@ export function findPoints(
     } else if (LEAVES.has(op)) {
       dead = 0;
     } else if (unwinds(instr)) {
-      const point: Point = { kind: 'point', index, poll: null, id: ++count, catches: top.tries > 0 };
+      const point = newPoint(index, null, top.tries > 0);
       anyCatches ||= point.catches;
       top.construct.items.push(point);
       at.set(index, point);
     }
   });
+  let last = -1;
+  for (const item of at.values())
+    if (item.kind === 'construct' && item.items.length > 0) last = Math.max(last, item.index);
+  for (const point of all) point.resets ||= last >= point.index;
   for (const construct of [root, ...[...at.values()].filter((item) => item.kind === 'construct')]) {
     const first = construct.items[0];
     construct.startsWithFirst =

@@ -2,6 +2,7 @@ import type { LocalIdx } from '../../binary/types.ts';
 import type { Asm, Label } from '../../lower/asm.ts';
 import { CATCHES } from '../../lower/runtime-types.ts';
 import { dispatch, jump, type Target } from './dispatch.ts';
+import type { Part } from './frame-code.ts';
 import type { Lowering } from './lowering.ts';
 import { type Item, type Point, range } from './points.ts';
 
@@ -15,24 +16,26 @@ interface Wrapper {
 export class ResumePoints {
   readonly #asm: Asm;
   readonly #lowering: Lowering;
+  readonly #part: Part['kind'];
   /** Holds the resume point while a re-entry is on its way there, 0 in normal running. */
-  readonly #local: () => LocalIdx;
+  readonly point: LocalIdx;
   /** Takes the resume point whose frame is to be saved. */
-  readonly #left: () => LocalIdx;
+  readonly left: LocalIdx;
   readonly #wrappers = new Map<Item, Wrapper>();
   /** Targets that the first construct of the one just opened has to jump to. */
   #inherited: Target[] = [];
   #save: Label | null = null;
   #entry = -1;
 
-  constructor(asm: Asm, lowering: Lowering, local: () => LocalIdx, left: () => LocalIdx) {
+  constructor(asm: Asm, lowering: Lowering, part: Part['kind'], point: LocalIdx, left: LocalIdx) {
     this.#asm = asm;
     this.#lowering = lowering;
-    this.#local = local;
-    this.#left = left;
+    this.#part = part;
+    this.point = point;
+    this.left = left;
   }
 
-  /** Where in the code the frame is to be read back: it is run only by a re-entry, which jumps on from there. */
+  /** Where in the code the frame is to be read back: it is run only by a re-entry, which jumps on from there. -1: nowhere. */
   get entry(): number {
     return this.#entry;
   }
@@ -44,6 +47,7 @@ export class ResumePoints {
 
   /** Opens the labels of a construct's items, and emits the jump towards them unless the first item can do it as well. */
   openItems(items: readonly Item[], startsWithFirst: boolean, needsJoin: (item: Item) => boolean): void {
+    if (this.#part === 'first') return;
     const targets = this.#inherited;
     this.#inherited = [];
     for (let at = items.length - 1; at >= (startsWithFirst ? 1 : 0); at--) {
@@ -57,18 +61,21 @@ export class ResumePoints {
     if (startsWithFirst) this.#inherited = targets;
     else if (targets.length === 0) return;
     else if (this.#entry < 0) this.#enter(targets);
-    else dispatch(this.#asm, this.#local(), targets);
+    else dispatch(this.#asm, this.point, targets);
   }
 
   /** The first jump is made only where the function is re-entered, so that normal running has no test of the resume point. */
   #enter(targets: readonly Target[]): void {
     const asm = this.#asm;
     const { state } = this.#lowering;
-    asm.globalGet(state.reentering).openUnlikely();
-    asm.i32(0).globalSet(state.reentering);
+    const tests = this.#part === 'whole';
+    if (tests) {
+      asm.globalGet(state.reentering).openUnlikely();
+      asm.i32(0).globalSet(state.reentering);
+    }
     this.#entry = asm.out.length;
-    jump(asm, this.#local(), targets);
-    asm.close();
+    jump(asm, this.point, targets);
+    if (tests) asm.close();
   }
 
   /** The way of a re-entry meets the normal one where an item's code starts. */
@@ -83,7 +90,7 @@ export class ResumePoints {
   }
 
   #name(point: Point): void {
-    this.#asm.i32(point.id | (point.catches ? CATCHES : 0)).set(this.#left());
+    this.#asm.i32(point.id | (point.catches ? CATCHES : 0)).set(this.left);
   }
 
   /** Emits the test after what may have unwound, and the jump. `shared`: control may have left this module. */
@@ -112,12 +119,13 @@ export class ResumePoints {
    * exception may be waiting. Where the normal way needs none of that it joins behind `restore`.
    */
   reenter(point: Point, restore: () => void = () => {}): void {
+    if (this.#part === 'first') return;
     const asm = this.#asm;
     const { state } = this.#lowering;
     const join = this.#wrappers.get(point)?.join ?? null;
     if (join !== null) asm.br(join);
     this.arrive(point);
-    asm.i32(0).set(this.#local());
+    if (point.resets) asm.i32(0).set(this.point);
     if (point.catches && state.exceptions) {
       const none = asm.open('block');
       asm.globalGet(state.shared('exception')).brOnNull(none);

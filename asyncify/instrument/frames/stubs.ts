@@ -262,14 +262,17 @@ export class Stubs {
     });
   }
 
-  /** Who re-enters an instrumented function: calls it with `reentering` set and puts its results in the slots. */
-  reentry(target: FuncIdx, source: TypeIdx, name: string): FuncIdx {
+  /**
+   * Who re-enters an instrumented function: calls it and puts its results in the slots. `tells`: the function can also be called,
+   * and looks at `reentering`.
+   */
+  reentry(target: FuncIdx, source: TypeIdx, name: string, tells: boolean): FuncIdx {
     return this.#once(`reentry ${target}`, () => {
       const { state } = this;
       const { params, results } = state.build.signature(source);
       const func = state.build.addFunc(T.reenter, `re-enter ${name}`);
       const asm = new Asm();
-      asm.i32(1).globalSet(state.reentering);
+      if (tells) asm.i32(1).globalSet(state.reentering);
       for (const param of params) asm.pushAll(this.dummies.of(param) ?? []);
       asm.call(target);
       this.#leave(asm, results.length > 0);
