@@ -2,7 +2,4 @@ export type { BinaryenInstrumenter, BinaryenOptions, Linking, TransformOptions }
 export { BobbinError, InvalidError, loadBinaryen, MalformedError, RefusedError } from '../asyncify/index.ts';
 export { type CompileAsyncOptions, type CompileOptions, Engine } from './engine.ts';
 export { explain, type Instrumented, type NamedFunction, type Step } from './explain.ts';
-export * from './process/index.ts';
 export * from './runtime.ts';
-export * from './signals/index.ts';
-export * from './wasi/index.ts';

@@ -1,5 +1,6 @@
 import type { Manifest } from '../asyncify/manifest.ts';
 import { type Exports, type Imports, manifestOf, Store } from '../continuations/index.ts';
+import { Process, type ProcessOptions } from './process/index.ts';
 
 export {
   type HostManifest,
@@ -10,6 +11,10 @@ export {
   type ManifestProblem,
 } from '../asyncify/manifest.ts';
 export { ExhaustionError, type Exports, type Imports, SuspensionError, TrapError } from '../continuations/index.ts';
+
+export * from './process/index.ts';
+export * from './signals/index.ts';
+export * from './wasi/index.ts';
 
 export interface EngineOptions {
   /** How many saved frames one stack may have before it ends with an ExhaustionError. Default 1,048,576. */
@@ -67,6 +72,17 @@ export class Module {
    */
   instantiate<E extends object = Exports>(imports: Imports = {}): Instance<E> {
     return new Instance(this.#store.instantiate(this.compiled, imports).exports as E);
+  }
+
+  /**
+   * Instantiates the module as a process, which is not started yet.
+   *
+   * @param imports beside those of `bobbin:signal`, or a function that makes them for the process
+   * @throws ProcessError where the module was not transformed for a process, or lacks what the options need; and what
+   * `instantiate` throws
+   */
+  spawn(imports?: Imports | ((process: Process) => Imports), options?: ProcessOptions): Process {
+    return Process.instantiate(this.#store, this.compiled, imports, options);
   }
 }
 

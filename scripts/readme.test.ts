@@ -30,6 +30,7 @@ beforeAll(async () => {
   symlinkSync(join(root, 'examples'), join(folder, 'examples'));
   const binary = async (name: string) => parseText(readFileSync(join(root, 'examples', name), 'utf8'));
   writeFileSync(join(folder, 'squares.wasm'), await binary('squares.wat'));
+  writeFileSync(join(folder, 'spin.wasm'), await binary('spin.wat'));
   writeFileSync(join(folder, 'program.wasm'), await binary('scheduler.wat'));
 });
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -55,8 +56,8 @@ function shell(code: string) {
 
 describe('README', () => {
   it('has the blocks that are looked at here', () => {
-    expect(blocks.map(({ language }) => language)).toEqual(['sh', 'sh', 'ts', 'sh', 'sh']);
-    expect(blocks.filter(({ output }) => output !== null)).toHaveLength(3);
+    expect(blocks.map(({ language }) => language)).toEqual(['sh', 'sh', 'ts', 'ts', 'sh', 'sh']);
+    expect(blocks.filter(({ output }) => output !== null)).toHaveLength(4);
   });
 
   it('installs and tests as CI does', () => {
@@ -72,13 +73,13 @@ describe('README', () => {
     expect(result.status).toBe(0);
   });
 
-  it('the library, in less than 15 lines', () => {
-    const block = blocks.find(({ language }) => language === 'ts');
-    expect(block?.code.trimEnd().split('\n').length).toBeLessThan(15);
-    writeFileSync(join(folder, 'squares.ts'), block?.code ?? '');
-    const result = spawnSync(process.execPath, ['squares.ts'], { cwd: folder, encoding: 'utf8' });
+  it.each(blocks.filter(({ language }) => language === 'ts'))('the library, in less than 15 lines: $code', (block) => {
+    const { code, output } = block;
+    expect(code.trimEnd().split('\n').length).toBeLessThan(15);
+    writeFileSync(join(folder, 'program.ts'), code);
+    const result = spawnSync(process.execPath, ['program.ts'], { cwd: folder, encoding: 'utf8' });
     expect(result.stderr).toBe('');
-    expect(result.stdout).toBe(block?.output);
+    expect(result.stdout).toBe(output);
   });
 
   it('the host program among the examples', () => {

@@ -1,0 +1,3 @@
+;; Computes for ever: only a signal ends it (README.md).
+(module
+  (func (export "_start") (loop $again (br $again))))
