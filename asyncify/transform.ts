@@ -8,17 +8,19 @@ import {
   type SubType,
   type TypeIdx,
 } from './binary/index.ts';
-import type { Elem, Export, Func, Global, Import, Module, Table, Tag } from './binary/module.ts';
+import type { Elem, Export, Expr, Func, Global, Import, Module, Table, Tag } from './binary/module.ts';
 import { RefusedError } from './errors.ts';
 import { analyse, type HostSuspensions, type Suspensions } from './instrument/analysis.ts';
 import { isConcerned, touching, usesExceptions } from './instrument/concern.ts';
+import { calls } from './instrument/frames/checks.ts';
 import { translateFunction } from './instrument/frames/function.ts';
 import { HostInterface } from './instrument/frames/host.ts';
 import { Lowering } from './instrument/frames/lowering.ts';
 import { type Linking, RuntimeState } from './instrument/frames/state.ts';
 import { Stubs } from './instrument/frames/stubs.ts';
 import { type EpochWord, type Poll, yieldPoints } from './instrument/polls.ts';
-import { Build } from './lower/build.ts';
+import { Asm } from './lower/asm.ts';
+import { Build, type Replacements } from './lower/build.ts';
 import { HIDDEN_EXPORTS, RUNTIME_MODULE } from './lower/interface.ts';
 import { lowerLegacyExceptions, usesLegacyExceptions } from './lower/legacy.ts';
 import { T } from './lower/runtime-types.ts';
@@ -43,6 +45,11 @@ export interface TransformOptions {
   readonly epochWord?: EpochWord;
   /** Imported functions whose calls the host may suspend: `module.name`, or `module.*` for all of a module. */
   readonly suspending?: readonly string[];
+  /**
+   * For tests: the output shows the runtime's state at every transition to the checker its store was given (continuations/checks.ts),
+   * and links with no other store. Default false, which costs nothing.
+   */
+  readonly checks?: boolean;
 }
 
 /** One instrumented function and why it is: the chain of functions down to the one that suspends. */
@@ -87,7 +94,12 @@ export function transformModule(source: Module, bytes: Uint8Array, options: Tran
   checkDepth(info);
   const hostedAs = hosted ? { ...host, poll: options.yields ?? 'none' } : null;
   const epochWord = options.epochWord ?? DEFAULT_EPOCH_WORD;
-  const transformer = new Transformer(info, suspensions, { linking, epochWord }, hostedAs);
+  const transformer = new Transformer(
+    info,
+    suspensions,
+    { linking, epochWord, checks: options.checks === true },
+    hostedAs,
+  );
   const manifest = describeOutput(info, { linking, instrumenter: 'frames' }, hostedAs && { ...hostedAs, epochWord });
   return {
     bytes: encode(withManifest(transformer.run(), manifest)),
@@ -153,6 +165,7 @@ interface Host extends HostSuspensions {
 interface Form {
   readonly linking: Linking;
   readonly epochWord: EpochWord;
+  readonly checks: boolean;
 }
 
 class Transformer {
@@ -168,7 +181,7 @@ class Transformer {
   readonly #host: HostInterface | null;
 
   constructor(info: ModuleInfo, suspensions: Suspensions, form: Form, host: Host | null) {
-    const { linking, epochWord } = form;
+    const { linking, epochWord, checks } = form;
     this.#info = info;
     const yields = host?.yields ?? null;
     info.module.funcs.forEach((func, at) => {
@@ -190,6 +203,7 @@ class Transformer {
       linking,
       linking === 'linked' || usesExceptions(info.module),
       epochWord,
+      checks,
     );
     this.#stubs = new Stubs(this.#state);
     const poll = host?.poll === 'fuel' || host?.poll === 'epoch' ? host.poll : null;
@@ -205,7 +219,7 @@ class Transformer {
     const { module } = this.#info;
     const lowering = this.#lowering;
     const funcs = module.funcs.map((func, index) => this.#func(func, (this.#info.importedFuncs + index) as FuncIdx));
-    return this.#build.finish({
+    const parts: Replacements = {
       imports: module.imports.map((entry) => this.#import(entry)),
       funcs,
       tables: module.tables.map(
@@ -239,7 +253,9 @@ class Transformer {
           ? { ...data, mode: { ...data.mode, offset: lowering.expr(data.mode.offset) } }
           : data,
       ),
-    });
+    };
+    this.#state.checks?.finish();
+    return this.#build.finish(parts);
   }
 
   #func(func: Func, index: FuncIdx): Func {
@@ -247,7 +263,19 @@ class Transformer {
     if (this.#restructured.has(index)) {
       return { ...func, type, ...translateFunction(this.#lowering, index) };
     }
-    return { ...func, type, locals: this.#build.vals(func.locals), body: this.#lowering.expr(func.body) };
+    return { ...func, type, locals: this.#build.vals(func.locals), body: this.#copied(func.body) };
+  }
+
+  #copied(body: Expr): Expr {
+    const { checks } = this.#state;
+    if (checks === null) return this.#lowering.expr(body);
+    const asm = new Asm();
+    checks.guest(asm, false);
+    for (const instr of body) {
+      asm.push(this.#lowering.simple(instr));
+      if (calls(instr.op)) checks.guest(asm, false);
+    }
+    return asm.out;
   }
 
   #import(entry: Import): Import {

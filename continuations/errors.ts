@@ -26,7 +26,7 @@ export class ExhaustionError extends WebAssembly.RuntimeError {
   }
 }
 
-interface Cause {
+export interface Cause {
   readonly prototype: object;
   readonly name: string;
   readonly message: string;
@@ -56,7 +56,11 @@ let trapping: (() => void) | undefined;
  * Returns where the host does not let programs compile Wasm: the caller's own `unreachable` then traps, without message.
  */
 export function raiseTrap(code: number): void {
-  const cause = CAUSES[code];
+  raiseAs(CAUSES[code]);
+}
+
+/** The same with a cause that has no number. */
+export function raiseAs(cause: Cause | undefined): void {
   try {
     trapping ??= new WebAssembly.Instance(new WebAssembly.Module(TRAPPING)).exports[''] as () => void;
   } catch {

@@ -1,4 +1,11 @@
-import { EPOCH_IMPORT, EPOCH_PAGES, HIDDEN_EXPORTS, hostFlag, RUNTIME_MODULE } from '../asyncify/lower/interface.ts';
+import {
+  CHECK_IMPORT,
+  EPOCH_IMPORT,
+  EPOCH_PAGES,
+  HIDDEN_EXPORTS,
+  hostFlag,
+  RUNTIME_MODULE,
+} from '../asyncify/lower/interface.ts';
 import { raiseTrap } from './errors.ts';
 import { manifestOf } from './manifest.ts';
 import { SharedState } from './shared.ts';
@@ -6,6 +13,15 @@ import { SharedState } from './shared.ts';
 export interface StoreOptions {
   /** How many saved frames one stack may have before it ends with an ExhaustionError. Default 1,048,576. */
   readonly frameLimit?: number;
+  /** For tests: what modules transformed with `checks` show the runtime's state to (checks.ts). */
+  readonly checks?: Checker;
+}
+
+/** See CHECK in asyncify/lower/interface.ts for the arguments. */
+export interface Checker {
+  readonly check: (...state: never[]) => void;
+  /** Called where a handler of a process has returned to what it interrupted. */
+  stackPointer(before: number, after: number): void;
 }
 
 /** Imports as the JavaScript API takes them. */
@@ -30,6 +46,8 @@ type Callable = (...args: never[]) => unknown;
 export class Store {
   readonly #shared = new SharedState();
   readonly #frameLimit: WebAssembly.Global;
+  /** Null unless this is a test. */
+  readonly checker: Checker | null;
   #epoch: WebAssembly.Memory | null = null;
   readonly #tags = new WeakMap<object, WebAssembly.Global>();
   /** The function other modules call, by the one the host calls; and back. */
@@ -41,6 +59,7 @@ export class Store {
     if (!Number.isInteger(limit) || limit < 1 || limit > 0x7fff_ffff) {
       throw new RangeError(`frameLimit must be an integer from 1 to ${0x7fff_ffff}`);
     }
+    this.checker = options.checks ?? null;
     this.#frameLimit = new WebAssembly.Global({ value: 'i32' }, limit);
   }
 
@@ -118,6 +137,7 @@ export class Store {
   #provide(name: string, tags: readonly unknown[]): unknown {
     if (name === 'trap') return raiseTrap;
     if (name === 'raise') return raise;
+    if (name === CHECK_IMPORT) return this.checker?.check;
     if (name === 'frame-limit') return this.#frameLimit;
     if (name === EPOCH_IMPORT) return this.#epochMemory;
     const tag = /^tag\.(\d+)$/.exec(name);

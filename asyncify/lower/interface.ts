@@ -58,6 +58,56 @@ export const TRAP = {
 } as const;
 export type TrapName = keyof typeof TRAP;
 
+/** The import of modules made with the `checks` option. */
+export const CHECK_IMPORT = 'check';
+/**
+ * The transitions at which it is called, as `(point, unwinding, level, reentering, slots empty, frame limit, current, subject,
+ * other, func) -> ()`. What the subject and the other are stands with each; null where nothing does.
+ */
+export const CHECK = {
+  /** Guest code goes on after a call. Called only where something is wrong, like `start` and `unbalanced`. */
+  guest: 0,
+  /** A function starts. */
+  start: 1,
+  /** A driver finds another level than it began with. */
+  unbalanced: 2,
+  /** A continuation has been consumed: it, its stack. */
+  consumed: 3,
+  /** A stack was made for a body that has not run: it. */
+  fresh: 4,
+  /** `cont.bind` has pushed arguments: the stack. */
+  bound: 5,
+  /** A chain is about to be run: its innermost stack, its outermost one. */
+  resumed: 6,
+  /** A frame is about to be re-entered: the stack, the frame. */
+  entering: 7,
+  /** A function has found its frame: the frame, and who re-enters the function. */
+  entered: 8,
+  /** What was re-entered has returned or unwound: the stack, the frame. */
+  left: 9,
+  /** An exception has left it: the stack, the frame. */
+  caught: 10,
+  /** Nothing of a stack is left to run: it. */
+  finished: 11,
+  /** A suspension starts to unwind the running stack. */
+  suspended: 12,
+  /** A new frame hangs on a stack: it, the frame. */
+  saved: 13,
+  /** A re-entered function has saved itself in its old frame: the frame. */
+  kept: 14,
+  /** A chain has been cut off: its innermost stack, its outermost one. */
+  captured: 15,
+  /** The host has called, or an import is about to be. */
+  hostEntered: 16,
+  hostCalling: 17,
+  /** What the host called is about to return to it, or an import has returned. */
+  hostLeft: 18,
+  hostReturned: 19,
+  /** As `hostLeft`, for what leaves the results of a continuation in the slots. */
+  hostResumed: 20,
+} as const;
+export type CheckName = keyof typeof CHECK;
+
 export type SlotClass = 'i32' | 'i64' | 'f32' | 'f64' | 'v128' | 'any' | 'func' | 'extern' | 'exn';
 /** The type of the slots of a class. */
 export const SLOT_TYPES: Record<SlotClass, ValType> = {

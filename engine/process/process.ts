@@ -1,4 +1,4 @@
-import type { Imports, Store } from '../../continuations/index.ts';
+import type { Checker, Imports, Store } from '../../continuations/index.ts';
 import { SI, SIGALRM, SIGCONT, SIGSTOP, type SigInfo, SignalState, type SigSet, signo } from '../signals/index.ts';
 import type { Activation } from './activation.ts';
 import type { BlockingCall } from './blocking.ts';
@@ -30,6 +30,7 @@ export class Process implements Home {
   readonly #timer = new IntervalTimer(() => this.kill(SIGALRM, { code: SI.KERNEL }));
   #resolve: (status: ExitStatus) => void = () => {};
   #runner: Runner | null = null;
+  #checker: Checker | null = null;
   #begun = false;
   #looping = false;
   #pause: Pause | null = null;
@@ -67,6 +68,7 @@ export class Process implements Home {
     const process = new Process(options);
     const own = typeof imports === 'function' ? imports(process) : imports;
     const { instance } = store.instantiate(module, { ...signalImports(process), ...own });
+    process.#checker = store.checker;
     process.attach(module, instance);
     return process;
   }
@@ -108,6 +110,7 @@ export class Process implements Home {
       collect: () => this.#collect(),
       stopped: (signal) => this.#options.onStop?.(signal),
       ended: (status) => this.#finished(status),
+      returned: this.#checker && ((before, after) => this.#checker?.stackPointer(before, after)),
     });
     this.#slices = new Slices(this.#runner, this.#options.slice ?? DEFAULT_SLICE);
     this.#control?.open(word, () => this.#collect());

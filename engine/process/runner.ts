@@ -26,6 +26,8 @@ interface Handlers {
   readonly collect: () => void;
   readonly stopped: (signal: Signo) => void;
   readonly ended: (status: ExitStatus) => void;
+  /** In tests: a handler has returned, which began with the first stack pointer and ended with the second. */
+  readonly returned: ((before: number, after: number) => void) | null;
 }
 
 /** Runs the computations of one guest: its entry, and handlers on top of what they interrupted. */
@@ -219,6 +221,9 @@ export class Runner {
       return;
     }
     const { frame, mask, restart } = top.handler;
+    if (frame.stackPointer !== null && top.stackPointer !== null) {
+      this.#handlers.returned?.(frame.stackPointer, top.stackPointer);
+    }
     this.signals.blocked = popFrame(this.guest, this.altStack, frame, mask);
     restart?.start();
   }

@@ -2,7 +2,7 @@ import type { LocalIdx } from '../../binary/types.ts';
 import { refType } from '../../binary/types.ts';
 import { Asm, type Label, Locals, valueBlock } from '../../lower/asm.ts';
 import type { Code } from '../../lower/build.ts';
-import { HOPS, UNWINDING } from '../../lower/interface.ts';
+import { type CheckName, HOPS, UNWINDING } from '../../lower/interface.ts';
 import { FRAME, STACK, T } from '../../lower/runtime-types.ts';
 import { lastSaved } from './runtime.ts';
 import type { RuntimeState } from './state.ts';
@@ -28,6 +28,8 @@ export class Driver {
   readonly #leaf: LocalIdx;
   readonly #frame: LocalIdx;
   readonly #next: LocalIdx;
+  /** The level this driver runs at, in test builds. */
+  readonly #level: LocalIdx | null;
   readonly #asm = new Asm();
 
   constructor(state: RuntimeState) {
@@ -40,6 +42,7 @@ export class Driver {
     this.#leaf = this.#locals.add(STACK_REF);
     this.#frame = this.#locals.add(FRAME_REF);
     this.#next = this.#locals.add(FRAME_REF);
+    this.#level = state.checks === null ? null : this.#locals.add('i32');
   }
 
   code(): Code {
@@ -49,7 +52,9 @@ export class Driver {
     asm.globalGet(level).open('if');
     asm.globalGet(this.#state.shared('current')).set(this.#caller).close();
     asm.globalGet(level).i32(1).do('i32.add').globalSet(level);
+    if (this.#level !== null) asm.globalGet(level).set(this.#level);
     this.#outermost(this.#running, this.#root);
+    this.#state.checks?.at(asm, 'resumed', this.#running, this.#root);
     asm.get(this.#root).get(this.#caller).structSet(T.stack, STACK.parent);
     const table = this.#locals.param(1);
     // A stack resumed again from the same place has its list already, and a reference stored costs more than a test.
@@ -73,9 +78,17 @@ export class Driver {
     asm.set(exception);
     asm.i32(0).globalSet(this.#state.reentering);
     asm.get(this.#running).structGet(T.stack, STACK.top).set(this.#frame);
+    this.#check('caught');
     this.#pop();
     asm.close();
     this.#deliver(exception, step);
+  }
+
+  /** Emits a look at the running stack and its innermost frame. */
+  #check(point: CheckName): void {
+    if (this.#level === null) return;
+    this.#state.checks?.at(this.#asm, point, this.#running, this.#frame);
+    if (point !== 'entering') this.#state.checks?.level(this.#asm, this.#level);
   }
 
   /** `into` = the outermost stack of the chain whose innermost is `from`. */
@@ -115,9 +128,11 @@ export class Driver {
     asm.get(this.#running).globalGet(state.shared('current')).do('ref.eq', 'i32.eqz').open('if');
     asm.get(this.#running).globalSet(state.shared('current')).close();
     asm.get(this.#running).structGet(T.stack, STACK.top).set(this.#frame);
+    this.#check('entering');
     guard?.();
     asm.get(this.#frame).do('ref.as_non_null').get(this.#frame).structGet(T.frame, FRAME.fn).callRef(T.reenter);
     if (guard !== null) asm.close();
+    this.#check('left');
     asm.globalGet(state.shared('unwinding')).do('i32.eqz').open('if');
     this.#returned(step);
     asm.close();
@@ -130,13 +145,15 @@ export class Driver {
   /** The frame returned, its results are in the slots: on to the next one outward. */
   #returned(step: Label): void {
     const asm = this.#asm;
-    asm.i32(0).globalSet(this.#state.shared('outcome'));
+    const state = this.#state;
+    asm.i32(0).globalSet(state.shared('outcome'));
     const last = asm.open('block');
     asm.get(this.#frame).structGet(T.frame, FRAME.next).set(this.#next);
     asm.get(this.#next).brOnNull(last).do('drop');
     asm.get(this.#running).get(this.#next).structSet(T.stack, STACK.top);
     this.#shallower();
     asm.br(step).close();
+    state.checks?.at(asm, 'finished', this.#running);
     asm.get(this.#running).get(this.#root).do('ref.eq').open('if');
     this.#restoreCurrent();
     asm.i32(0).null(T.stack).do('return').close();
@@ -169,6 +186,7 @@ export class Driver {
     asm.get(this.#root).null(T.stack).structSet(T.stack, STACK.parent);
     // It may have been the leaf of a longer chain before.
     asm.get(this.#root).null(T.stack).structSet(T.stack, STACK.outer);
+    state.checks?.at(asm, 'captured', this.#root, this.#root);
     this.#restoreCurrent();
     asm.globalGet(state.shared('index')).i32(1).do('i32.add').get(this.#root).do('return').close();
   }
@@ -210,6 +228,7 @@ export class Driver {
     asm.get(this.#leaf).get(target).do('ref.eq').open('if');
     asm.get(this.#leaf).null(T.stack).structSet(T.stack, STACK.outer).else();
     asm.get(this.#leaf).get(target).structSet(T.stack, STACK.outer).close();
+    state.checks?.at(asm, 'captured', this.#leaf, target);
     asm.globalGet(hops).i32(HOPS.switched).do('i32.and').open('if');
     this.#switchOver(parent, step);
     asm.close();
@@ -231,6 +250,7 @@ export class Driver {
     asm.globalGet(state.shared('other')).set(this.#running).null(T.stack).globalSet(state.shared('other'));
     asm.get(target).structGet(T.stack, STACK.handlers).set(table);
     this.#outermost(this.#running, outer);
+    state.checks?.at(asm, 'resumed', this.#running, outer);
     asm.get(outer).get(parent).structSet(T.stack, STACK.parent);
     asm.get(outer).get(table).structSet(T.stack, STACK.handlers);
     asm.get(target).get(this.#root).do('ref.eq').open('if');
@@ -249,6 +269,7 @@ export class Driver {
     asm.null('exn').set(exception).br(step).close();
     this.#pop();
     asm.br(skip).close();
+    this.#state.checks?.at(asm, 'finished', this.#running);
     asm.get(this.#running).get(this.#root).do('ref.eq').open('if');
     this.#restoreCurrent();
     asm.get(exception).do('throw_ref').close();

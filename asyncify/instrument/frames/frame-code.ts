@@ -18,7 +18,7 @@ const MAX_SAVED = 9_990;
 export type Part =
   | { readonly kind: 'whole' }
   | { readonly kind: 'first'; readonly again: FuncIdx }
-  | { readonly kind: 'again' };
+  | { readonly kind: 'again'; readonly self: FuncIdx };
 
 /** A translated body that ends by falling through to the code that saves its frame. */
 export interface Unwindable {
@@ -98,8 +98,10 @@ interface Frame {
 }
 
 /** Emits the reading of the running stack's innermost frame. */
-function read({ state }: Lowering, asm: Asm, func: Unwindable, { type, types, saved, frame }: Frame): void {
+function read(lowering: Lowering, asm: Asm, func: Unwindable, { type, types, saved, frame }: Frame): void {
+  const { state } = lowering;
   asm.globalGet(state.shared('current')).structGet(T.stack, STACK.top).cast(refType(type, false)).tee(frame);
+  state.checks?.at(asm, 'entered', null, frame, reentryOf(lowering, func));
   asm.structGet(type, FRAME.point);
   if (func.anyCatches) asm.i32(~CATCHES).do('i32.and');
   asm.set(func.point);
@@ -113,13 +115,18 @@ function read({ state }: Lowering, asm: Asm, func: Unwindable, { type, types, sa
 
 /** Emits the saving of a new frame. */
 function saveNew(lowering: Lowering, asm: Asm, func: Unwindable, type: TypeIdx, saved: readonly LocalIdx[]): void {
-  const { build, stubs } = lowering;
-  const { part, index } = func;
-  const target = part.kind === 'first' ? part.again : index;
-  const reentry = build.declare(stubs.reentry(target, func.type, `${index}`, part.kind === 'whole'));
-  asm.null(T.frame).op('ref.func', { func: reentry }).get(func.left);
+  asm
+    .null(T.frame)
+    .op('ref.func', { func: reentryOf(lowering, func) })
+    .get(func.left);
   for (const local of saved) asm.get(local);
-  asm.structNew(type).call(stubs.runtime.save);
+  asm.structNew(type).call(lowering.stubs.runtime.save);
+}
+
+/** Who re-enters it. */
+function reentryOf({ build, stubs }: Lowering, { part, index, type }: Unwindable): FuncIdx {
+  const target = part.kind === 'first' ? part.again : part.kind === 'again' ? part.self : index;
+  return build.declare(stubs.reentry(target, type, `${index}`, part.kind === 'whole'));
 }
 
 /** Emits the saving in the frame that was read back. */
@@ -130,4 +137,5 @@ function keep({ state }: Lowering, asm: Asm, func: Unwindable, { type, saved, fr
     asm.get(frame).get(local);
     asm.structSet(type, FRAME.locals + index);
   }
+  state.checks?.at(asm, 'kept', null, frame);
 }

@@ -8,6 +8,7 @@ import { Asm, EMPTY, type Label, Locals, made } from '../../lower/asm.ts';
 import type { Code } from '../../lower/build.ts';
 import { T } from '../../lower/runtime-types.ts';
 import { type Observer, type WalkState, walkFunction } from '../../validate/index.ts';
+import { calls } from './checks.ts';
 import { type Part, withFrame } from './frame-code.ts';
 import type { Ended, Lowering, ResumeInstr } from './lowering.ts';
 import { Operands } from './operands.ts';
@@ -46,7 +47,7 @@ export function translateFunction(lowering: Lowering, index: FuncIdx): Code {
   const translate = (part: Part): Code => new FunctionTranslator(lowering, prepared, part).translate();
   if (!points.polls.has(-1) || func.body.length > SPLIT) return translate({ kind: 'whole' });
   const again = lowering.build.addFunc(lowering.build.type(func.type), `${index} re-entered`);
-  lowering.build.define(again, translate({ kind: 'again' }));
+  lowering.build.define(again, translate({ kind: 'again', self: again }));
   return translate({ kind: 'first', again });
 }
 
@@ -102,6 +103,9 @@ class FunctionTranslator {
   translate(): Code {
     const { body } = this.#func;
     const { count, root } = this.#points;
+    if (this.#part.kind !== 'again') {
+      this.#lowering.state.checks?.guest(this.#asm, count > 0 && this.#part.kind === 'whole');
+    }
     if (count > 0) this.#resumes.begin();
     const label = count > 0 ? this.#asm.open('block', this.#blockType([], this.#results)) : { level: -1 };
     this.#frames.push({ label, op: 'block', construct: root, height: 0, params: [], results: this.#results });
@@ -390,6 +394,7 @@ class FunctionTranslator {
 
   #plain(instr: Instr, index: number, state: WalkState): void {
     const { build } = this.#lowering;
+    const { op } = instr;
     const item = this.#points.at.get(index);
     if (item?.kind === 'point') {
       this.#suspending(instr, item, state);
@@ -422,6 +427,7 @@ class FunctionTranslator {
         // No suspension passes it: the operands below stay where they are.
         this.#operands.flush();
         this.#finishResume(instr, this.#emitResume(instr), state);
+        this.#lowering.state.checks?.guest(this.#asm, false);
         this.#operands.truncate(state.low);
         this.#operands.pushed(pushed());
         return;
@@ -433,6 +439,7 @@ class FunctionTranslator {
     }
     this.#operands.flush();
     this.#asm.push(this.#relabel(this.#lowering.simple(instr)));
+    if (calls(op)) this.#lowering.state.checks?.guest(this.#asm, false);
     if (instr.op === 'local.tee' && instr.local >= this.#params.length && this.#nonNull(instr.local)) {
       this.#asm.do('ref.as_non_null');
     }
@@ -507,12 +514,14 @@ class FunctionTranslator {
           asm.null(T.stack).globalSet(runtime.shared('leaf'));
         });
         this.#finishResume(instr, ended, state);
+        runtime.checks?.guest(asm, false);
         this.#pushResults(low, results);
         return;
       }
       default: {
         asm.push(this.#lowering.simple(instr));
         this.#resumes.leaveIf(point, unwinds === 'shared');
+        runtime.checks?.guest(asm, false);
         this.#operands.setSpilled(low, results);
         this.#resumes.reenter(point, () => {
           runtime.load(asm, results);

@@ -162,7 +162,7 @@ export class HostInterface {
 
   #entry(drive: FuncIdx, params: readonly ValType[]): FuncIdx {
     const { build, stubs } = this.#lowering;
-    const guarded = stubs.guardedEntry(drive, { params, results: ['i32', STACK_REF] }, 'resume');
+    const guarded = stubs.guardedEntry(drive, { params, results: ['i32', STACK_REF] }, 'resume', 'hostResumed');
     const func = build.addFunc(build.funcType(params, ['i32', CONT_REF]), 'host resume');
     const locals = new Locals(params.length);
     const stack = locals.add(STACK_REF);

@@ -77,6 +77,7 @@ export class Runtime {
     const { state } = this;
     asm.i32(UNWINDING.begun).globalSet(state.shared('unwinding'));
     if (state.linking === 'linked') asm.i32(1).globalSet(state.unwinding);
+    state.checks?.running(asm, 'suspended');
   }
 
   /** `[(ref $tag)] -> []`: finds the handler and starts unwinding; the payload is in the slots. */
@@ -123,6 +124,7 @@ export class Runtime {
       this.#find(asm, locals, locals.param(1), 'switch', () => state.trap(asm, 'unhandled'));
       asm.get(cont).structGet(T.cont, CONT.stack).globalSet(state.shared('other'));
       asm.get(cont).null(T.stack).structSet(T.cont, CONT.stack);
+      state.checks?.consumed(asm, cont, locals);
       this.#beginUnwinding(asm);
       build.define(func, { locals: locals.declared, body: asm.out });
       return func;
@@ -149,11 +151,14 @@ export class Runtime {
       asm.i32(UNWINDING.saved).globalSet(state.shared('unwinding'));
       asm.null(T.frame).globalSet(state.shared('tail'));
       asm.get(frame).get(stack).structGet(T.stack, STACK.top).structSet(T.frame, FRAME.next);
-      asm.get(stack).get(frame).structSet(T.stack, STACK.top).do('return').close();
+      asm.get(stack).get(frame).structSet(T.stack, STACK.top);
+      state.checks?.at(asm, 'saved', stack, frame);
+      asm.do('return').close();
       lastSaved(state, asm, stack, tail);
       asm.get(frame).get(tail).structGet(T.frame, FRAME.next).structSet(T.frame, FRAME.next);
       asm.get(tail).get(frame).structSet(T.frame, FRAME.next);
       asm.get(frame).globalSet(state.shared('tail'));
+      state.checks?.at(asm, 'saved', stack, frame);
       build.define(func, { locals: locals.declared, body: asm.out });
       return func;
     });
@@ -220,6 +225,7 @@ export function takeContinuation(state: RuntimeState, asm: Asm, cont: LocalIdx, 
   checkContinuation(state, asm, cont);
   asm.get(cont).structGet(T.cont, CONT.stack).set(stack);
   asm.get(cont).null(T.stack).structSet(T.cont, CONT.stack);
+  state.checks?.at(asm, 'consumed', cont, stack);
 }
 
 /** A global holding the handler list of one `resume` site, or null where it has no clause. */

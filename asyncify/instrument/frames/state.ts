@@ -19,6 +19,7 @@ import {
 } from '../../lower/interface.ts';
 import { RUNTIME_TYPES, T } from '../../lower/runtime-types.ts';
 import type { EpochWord } from '../polls.ts';
+import { Checks } from './checks.ts';
 
 const EPOCH_MEMORY: Limits = { address: 'i32', min: BigInt(EPOCH_PAGES), max: BigInt(EPOCH_PAGES), shared: true };
 
@@ -33,12 +34,17 @@ export class RuntimeState {
   readonly exceptions: boolean;
   readonly #epochWord: EpochWord;
   #epochMemory: MemIdx | null = null;
+  /** Null unless this is a test build. */
+  readonly checks: Checks | null;
+  /** The slots of references there are so far. */
+  readonly referenceSlots = new Set<GlobalIdx>();
 
-  constructor(build: Build, linking: Linking, exceptions: boolean, epochWord: EpochWord) {
+  constructor(build: Build, linking: Linking, exceptions: boolean, epochWord: EpochWord, checks = false) {
     this.build = build;
     this.linking = linking;
     this.exceptions = exceptions;
     this.#epochWord = epochWord;
+    this.checks = checks ? new Checks(this) : null;
   }
 
   /** The memory with the word that `epoch` polls look at; null: it is in a global. Added when it is first asked for. */
@@ -129,11 +135,13 @@ export class RuntimeState {
       const index = used.get(slotClass) ?? 0;
       used.set(slotClass, index + 1);
       const slotType = SLOT_TYPES[slotClass];
-      return this.#global(
+      const slot = this.#global(
         slotName(slotClass, index),
         { type: slotType, mutable: true },
         isRef(slotType) ? made('ref.null', { heap: slotType.heap }) : zero(slotType),
       );
+      if (isRef(slotType)) this.referenceSlots.add(slot);
+      return slot;
     });
   }
   /** Emits code that pops values of these output types (the last on top) into their slots. */

@@ -3,7 +3,7 @@ import { isRef, refType } from '../../binary/types.ts';
 import { Asm, type Label, Locals, made, valueBlock } from '../../lower/asm.ts';
 import type { Build } from '../../lower/build.ts';
 import { Dummies } from '../../lower/dummies.ts';
-import { hostFlag } from '../../lower/interface.ts';
+import { type CheckName, hostFlag } from '../../lower/interface.ts';
 import { once } from '../../lower/once.ts';
 import { CONT, FRAME, STACK, T } from '../../lower/runtime-types.ts';
 import { Runtime, takeContinuation } from './runtime.ts';
@@ -118,7 +118,9 @@ export class Stubs {
       asm.get(self).structGet(type, CONT.body).globalSet(this.#bodyGlobal(source));
       asm.globalGet(this.#startFrame(source));
       this.newStack(asm);
-      asm.set(stack).close();
+      asm.set(stack);
+      state.checks?.at(asm, 'fresh', stack);
+      asm.close();
       asm.get(stack).do('ref.as_non_null').get(locals.param(1));
       if (state.exceptions) asm.null('exn');
       asm.op('return_call', { func: this.runtime.drive });
@@ -235,6 +237,7 @@ export class Stubs {
         asm.structNew(frame).structSet(T.stack, STACK.top);
         asm.get(stack).get(stack).structGet(T.stack, STACK.depth).i32(1).do('i32.add').structSet(T.stack, STACK.depth);
       }
+      this.state.checks?.at(asm, 'bound', stack);
       asm.get(stack);
       this.wrap(asm, to);
       build.define(func, { locals: locals.declared, body: asm.out });
@@ -273,7 +276,8 @@ export class Stubs {
       const func = state.build.addFunc(T.reenter, `re-enter ${name}`);
       const asm = new Asm();
       if (tells) asm.i32(1).globalSet(state.reentering);
-      for (const param of params) asm.pushAll(this.dummies.of(param) ?? []);
+      // Where a parameter's type has no value the function was never called.
+      for (const param of params) asm.pushAll(this.dummies.of(param) ?? [made('unreachable', {})]);
       asm.call(target);
       this.#leave(asm, results.length > 0);
       state.store(asm, results);
@@ -294,11 +298,11 @@ export class Stubs {
 
   /** What the host calls: the code behind it sees an empty stack chain, and nothing a trap left behind. */
   hostEntry(target: FuncIdx, source: TypeIdx, name: string): FuncIdx {
-    return this.guardedEntry(target, this.state.build.signature(source), `host entry ${name}`);
+    return this.guardedEntry(target, this.state.build.signature(source), `host entry ${name}`, 'hostLeft');
   }
 
   /** The same for a function that has no source type. */
-  guardedEntry(target: FuncIdx, signature: Signature, name: string): FuncIdx {
+  guardedEntry(target: FuncIdx, signature: Signature, name: string, left: CheckName): FuncIdx {
     return this.#once(`host entry ${target}`, () => {
       const { state } = this;
       const func = state.build.addFunc(state.build.funcTypeOf(target, signature), name);
@@ -306,7 +310,12 @@ export class Stubs {
       const asm = new Asm();
       const saved = this.#saveChain(asm, locals);
       this.reset(asm);
-      this.#guarded(asm, saved, signature.results, () => {
+      state.checks?.running(asm, 'hostEntered');
+      const restore = (): void => {
+        state.checks?.running(asm, left);
+        this.#restoreChain(asm, saved);
+      };
+      this.#guarded(asm, signature.results, restore, () => {
         pushParams(asm, signature.params);
         asm.call(target);
       });
@@ -336,13 +345,18 @@ export class Stubs {
       }
       const saved = this.#saveChain(asm, locals);
       if (suspending) asm.get(saved.current).globalSet(state.shared('calling'));
+      state.checks?.running(asm, 'hostCalling');
       asm.i32(0).globalSet(state.shared('level'));
-      this.#guarded(asm, saved, signature.results, () => {
+      // What the import called may have trapped, and the import have caught that.
+      const restore = (): void => {
+        this.reset(asm);
+        this.#restoreChain(asm, saved);
+        state.checks?.running(asm, 'hostReturned');
+      };
+      this.#guarded(asm, signature.results, restore, () => {
         push();
         asm.call(target);
       });
-      this.reset(asm);
-      this.#restoreChain(asm, saved);
       if (suspending) {
         asm.globalGet(state.shared('pending')).open('if');
         asm.i32(0).globalSet(state.shared('pending'));
@@ -370,11 +384,10 @@ export class Stubs {
     asm.get(saved.current).globalSet(state.shared('current')).close();
   }
 
-  /** Emits a call that leaves the stack chain as it was, whether it returns or throws. */
-  #guarded(asm: Asm, saved: Chain, results: readonly ValType[], call: () => void): void {
+  /** Emits a call and what is to follow it, whether it returns or throws. */
+  #guarded(asm: Asm, results: readonly ValType[], restore: () => void, call: () => void): void {
     const { state } = this;
     const { build } = state;
-    const restore = (): void => this.#restoreChain(asm, saved);
     if (!state.exceptions) {
       call();
       restore();
