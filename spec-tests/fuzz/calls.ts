@@ -6,7 +6,7 @@ import { statements } from './statements.ts';
 import { atThrow, count, suspending } from './stats.ts';
 import { contOf, nonNull, nullable } from './types.ts';
 import { expr, exprs } from './values.ts';
-import { FUNC_TABLE, type Ring, type Tag } from './world.ts';
+import { FUNC_TABLE, IMPORTED_FUNCS, POKE, type Ring, type Tag, WAIT } from './world.ts';
 
 const same = (a: readonly ValType[], b: readonly ValType[]): boolean =>
   a.length === b.length && a.every((type, at) => sameType(type, b[at] as ValType));
@@ -68,7 +68,7 @@ function parameters(g: Gen, type: TypeIdx): void {
 /** A function type with these results: often one that there is a function of. */
 function calleeType(g: Gen, types: readonly ValType[]): TypeIdx {
   const known = g.world.plans
-    .slice(3)
+    .slice(4)
     .filter(
       ({ type }) =>
         same(g.types.signature(type).results, types) && !g.types.signature(type).params.some((p) => g.world.isRing(p)),
@@ -85,6 +85,11 @@ function leaves(g: Gen, types: readonly ValType[], tail: boolean): void {
 
 export function called(g: Gen, types: readonly ValType[], tail = false): void {
   const { rng, asm, world } = g;
+  if (!tail && same(types, ['i32']) && rng.chance(0.15)) {
+    expr(g, 'i32');
+    asm.call(rng.chance(0.6) ? POKE : WAIT);
+    return;
+  }
   const type = calleeType(g, types);
   if (!world.affords(type)) {
     leaves(g, types, tail);
@@ -102,7 +107,7 @@ export function called(g: Gen, types: readonly ValType[], tail = false): void {
       break;
     default:
       // The table has the module's functions in order; another index is a trap or another function of the type.
-      if (rng.chance(0.97)) asm.i32(world.func(type).index - 2);
+      if (rng.chance(0.97)) asm.i32(world.func(type).index - IMPORTED_FUNCS);
       else expr(g, 'i32');
       asm.op(tail ? 'return_call_indirect' : 'call_indirect', { type, table: FUNC_TABLE });
   }
@@ -122,6 +127,7 @@ function contType(g: Gen, results: readonly ValType[]): TypeIdx {
     return cont !== null && same(types.signature(cont).results, results) ? [cont] : [];
   });
   if (inScope.length > 0 && rng.chance(0.6)) return rng.pick(inScope);
+  if (same(results, world.mainResults) && rng.chance(0.15)) return world.openCont;
   if (rng.chance(0.4)) return types.contOf(rng.pick(world.controlTags).results, results);
   const signature = types.func(world.someTypes(rng.int(3)), results);
   return world.affords(signature) ? types.cont(signature) : types.contOf([], world.mainResults);
@@ -132,6 +138,7 @@ export function resumed(
   g: Gen,
   types: readonly ValType[],
   from?: TypeIdx | { readonly local: LocalIdx; readonly cont: TypeIdx },
+  tags: readonly Tag[] = someTags(g),
 ): void {
   const { rng, world } = g;
   const results = rng.chance(0.35) ? types : world.mainResults;
@@ -141,7 +148,7 @@ export function resumed(
   resumeIn(g, types, {
     cont,
     how,
-    tags: someTags(g),
+    tags,
     operands: () => {
       operands(g, cont, how);
       if (typeof from !== 'object') contRef(g, cont);
@@ -189,11 +196,29 @@ function handle(g: Gen, local: LocalIdx, cont: TypeIdx, types: readonly ValType[
     ],
     [1, () => exprs(g, types)],
   ]);
+  if (rng.chance(0.06)) {
+    usedAgain(g, local, cont, make, types);
+    return;
+  }
   if (g.budget > 0) make();
   else {
     if (rng.chance(0.5)) keep(g, local, cont);
     exprs(g, types);
   }
+}
+
+/** Uses the continuation, in the way of `make`, and once more, which traps unless the first use was another one's. */
+function usedAgain(g: Gen, local: LocalIdx, cont: TypeIdx, make: () => void, types: readonly ValType[]): void {
+  const { asm } = g;
+  const copy = g.hidden(nullable(cont));
+  asm.get(local).set(copy);
+  make();
+  g.scoped(() => {
+    const stored = g.store(types);
+    count(g, 'binds');
+    asm.get(copy).op('cont.bind', { type: cont, type2: cont }).do('drop');
+    for (const result of stored) asm.get(result);
+  });
 }
 
 /** A loop that resumes a continuation until it ends, each handler giving what the suspension waits for. */

@@ -1,20 +1,16 @@
-import { encode, type Linking, transform } from '../../asyncify/index.ts';
-import { Store } from '../../continuations/index.ts';
-import type { Program } from './generate.ts';
+import { RefusedError } from '../../asyncify/index.ts';
 import type { Native } from './native.ts';
-import { observe, type Run, type Trace } from './trace.ts';
-
-/** Transforms and runs a program. @throws Error what the transform, the engine's compiler or linking throws */
-export function runFrames({ module, calls }: Pick<Program, 'module' | 'calls'>, linking: Linking): Trace {
-  const transformed = new WebAssembly.Module(transform(encode(module), { linking }).bytes);
-  return observe(calls, (imports) => new Store().instantiate(transformed, imports as never).exports);
-}
+import type { Candidate } from './shrink.ts';
+import type { Run, Trace } from './trace.ts';
+import type { Way } from './ways.ts';
 
 /** A difference between two ways to run a program. */
 export interface Difference {
   /** Stays the same while a program is shrunk. */
   readonly kind: string;
   readonly detail: string;
+  /** The way that differs from the first one; null: the engine, or the first one itself. */
+  readonly way?: Way | null;
 }
 
 /** The first difference between two traces, or null. */
@@ -67,36 +63,62 @@ export function comparable(native: Trace, ours: Trace): { native: Trace; ours: T
   return { native: { runs: native.runs.slice(0, end), globals: {} }, ours: { runs, globals: {} } };
 }
 
-function attempt(program: Pick<Program, 'module' | 'calls'>, linking: Linking): Trace | Difference {
-  try {
-    return runFrames(program, linking);
-  } catch (error) {
-    const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    return { kind: `${linking}: ${message.replace(/[0-9@+#"].*$/s, '')}`, detail: message };
-  }
+/** How deep the engine's stack is depends on the way: where one of two runs out of it the rest says nothing. */
+function beforeExhaustion(a: Trace, b: Trace): [Trace, Trace] {
+  const exhausted = ({ outcome }: Run, at: number): boolean =>
+    outcome === 'exhaustion' || b.runs[at]?.outcome === 'exhaustion';
+  const end = a.runs.findIndex(exhausted);
+  if (end < 0) return [a, b];
+  return [
+    { runs: a.runs.slice(0, end), globals: {} },
+    { runs: b.runs.slice(0, end), globals: {} },
+  ];
 }
 
 export interface Checked {
   readonly difference: Difference | null;
   /** What the program did, where it could be run. */
   readonly trace: Trace | null;
+  /** How often it was interrupted and resumed, in all ways together. */
+  readonly rewinds: number;
+  /** Why ways could not be taken that need not be able to. */
+  readonly refused: readonly string[];
 }
 
-/** Runs a program in both linkings and compares with each other and with the native trace, where there is one. */
-export function check(program: Pick<Program, 'module' | 'calls'>, native: Native | null): Checked {
-  const closed = attempt(program, 'closed');
-  if ('kind' in closed) return { difference: closed, trace: null };
-  const linked = attempt(program, 'linked');
-  if ('kind' in linked) return { difference: linked, trace: closed };
-  const difference = differ('closed/linked', closed, linked) ?? differFromNative(native, closed);
-  return { difference, trace: closed };
+/** Runs a program in the first way and the others, and compares with the native trace, where there is one. */
+export function check(program: Candidate, first: Way, others: readonly Way[], native: Native | null = null): Checked {
+  let rewinds = 0;
+  const refused: string[] = [];
+  const attempt = (way: Way): Trace | Difference | null => {
+    try {
+      const ran = way.run(program);
+      rewinds += ran.rewinds;
+      return ran;
+    } catch (error) {
+      const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+      if (error instanceof RefusedError && way.name.startsWith('binaryen')) {
+        refused.push(error.message.replace(/ \(at byte .*/, '').replace(/\d+/g, 'N'));
+        return null;
+      }
+      return { kind: `${way.name}: ${message.replace(/[0-9@+#"].*$/s, '')}`, detail: message, way };
+    }
+  };
+  const trace = attempt(first);
+  if (trace === null || 'kind' in trace) return { difference: trace, trace: null, rewinds, refused };
+  for (const way of others) {
+    const ran = attempt(way);
+    if (ran === null) continue;
+    const difference = 'kind' in ran ? ran : differ(`${first.name}/${way.name}`, ...beforeExhaustion(trace, ran));
+    if (difference !== null) return { difference: { ...difference, way }, trace, rewinds, refused };
+  }
+  return { difference: differFromNative(native, first, trace), trace, rewinds, refused };
 }
 
-function differFromNative(native: Native | null, ours: Trace): Difference | null {
+function differFromNative(native: Native | null, first: Way, ours: Trace): Difference | null {
   switch (native?.kind) {
     case 'trace': {
       const both = comparable(native.trace, ours);
-      return differ('native/frames', both.native, both.ours);
+      return differ(`native/${first.name}`, both.native, both.ours);
     }
     case 'rejected':
       return { kind: 'native: rejected', detail: native.message };

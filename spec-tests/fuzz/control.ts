@@ -35,9 +35,9 @@ export function blockOf(g: Gen, results: readonly ValType[]): void {
 /** Drops, stores or writes down what is on the stack. */
 export function consume(g: Gen, types: readonly ValType[]): void {
   for (const type of types.toReversed()) {
-    const choice = g.rng.int(4);
+    const choice = g.rng.int(6);
     if (choice === 0) g.asm.do('drop');
-    else if (choice === 1) log(g, type);
+    else if (choice < 3) log(g, type);
     else g.asm.set(g.local(type));
   }
 }

@@ -1,11 +1,11 @@
 import type { Handler } from '../../asyncify/binary/immediates.ts';
 import type { LocalIdx, TypeIdx, ValType } from '../../asyncify/binary/types.ts';
-import { sameType } from '../../asyncify/binary/types.ts';
+import { isRef, refType, sameType } from '../../asyncify/binary/types.ts';
 import type { Label } from '../../asyncify/lower/asm.ts';
 import type { Gen } from './gen.ts';
 import { afterResume, atHandler, beforeResume, count, type Prompt, suspending } from './stats.ts';
 import { contOf, nonNull, nullable } from './types.ts';
-import { address, exprs } from './values.ts';
+import { address, exprs, log } from './values.ts';
 import { CONT_SLOTS, type Ring, type Tag } from './world.ts';
 
 const sameTypes = (a: readonly ValType[], b: readonly ValType[]): boolean =>
@@ -18,7 +18,8 @@ export function contRef(g: Gen, cont: TypeIdx): void {
   const locals = g.vars.filter((entry) => contOf(types, entry.type) === cont);
   const stored = world.globalsOf(nullable(cont));
   const room = g.budget > 0;
-  const affordable = world.affords(types.func(params, results));
+  const comp = types.comp(cont);
+  const affordable = comp.kind === 'cont' && world.affords(comp.type);
   const make = rng.weighted<() => void>([
     [affordable ? 3 : 0, () => fresh(g, cont)],
     [room && affordable && params.length < 3 ? 2 : 0, () => bound(g, params, results, cont)],
@@ -33,6 +34,10 @@ export function contRef(g: Gen, cont: TypeIdx): void {
 function fresh(g: Gen, cont: TypeIdx): void {
   const comp = g.types.comp(cont);
   if (comp.kind !== 'cont') throw new RangeError(`type ${cont} is no continuation type`);
+  if (cont === g.world.openCont && g.world.affords(g.world.subFunc) && g.rng.chance(0.5)) {
+    fresh(g, g.world.subCont);
+    return;
+  }
   if (!g.world.affords(comp.type)) {
     g.defaults(g.results);
     g.asm.do('return');
@@ -182,7 +187,10 @@ export function resumeIn(g: Gen, results: readonly ValType[], site: ResumeSite):
         asm.br(out);
         return;
       }
-      const carried = [...arm.tag.params, rng.chance(0.2) ? nullable(arm.type) : nonNull(arm.type)];
+      const carried = [
+        ...arm.tag.params.map((type) => widened(g, type)),
+        rng.chance(0.2) ? nullable(arm.type) : nonNull(arm.type),
+      ];
       g.block(carried, (label) => {
         labels[at] = label;
         nest(at + 1);
@@ -190,6 +198,11 @@ export function resumeIn(g: Gen, results: readonly ValType[], site: ResumeSite):
       g.scoped(() => {
         const stored = g.store(carried);
         atHandler(g, prompt);
+        carried.slice(0, -1).forEach((type, n) => {
+          if (!rng.chance(0.6)) return;
+          asm.get(stored[n] as LocalIdx);
+          log(g, type);
+        });
         site.handle(arm.tag, stored.at(-1) as LocalIdx, arm.type);
         if (at > 0) asm.br(out);
       });
@@ -197,6 +210,13 @@ export function resumeIn(g: Gen, results: readonly ValType[], site: ResumeSite):
     const labels: Label[] = [];
     nest(0);
   });
+}
+
+/** A supertype now and then: labels may take more than the tag gives. */
+function widened(g: Gen, type: ValType): ValType {
+  if (!isRef(type) || contOf(g.types, type) !== null || !g.rng.chance(0.3)) return type;
+  if (g.rng.chance(0.5)) return nullable(type.heap);
+  return refType(g.types.topOf(type.heap), type.nullable);
 }
 
 /** Sometimes a handler whose label is further out: of a `resume` around this one, or any block that fits. */

@@ -1,10 +1,14 @@
-import { check, comparable, type Difference, runFrames } from './compare.ts';
+import type { BinaryenInstrumenter } from '../../asyncify/index.ts';
+import { check, comparable, type Difference } from './compare.ts';
 import { generate, type Program } from './generate.ts';
 import { endedByItself, guarded } from './guard.ts';
 import { type Engine, type Native, runNatively } from './native.ts';
+import { generateNumeric } from './numeric/index.ts';
 import { type Candidate, shrink } from './shrink.ts';
+import { type Coverage, Tally } from './tally.ts';
 import type { Trace } from './trace.ts';
 import { toWast } from './wast.ts';
+import { numericWaysFor, plain, untransformed, type Way, waysFor } from './ways.ts';
 
 export interface Finding {
   readonly seed: number;
@@ -12,12 +16,7 @@ export interface Finding {
   /** A script that shows it, shrunk. */
   readonly wast: string;
 }
-export interface Summary {
-  readonly modules: number;
-  /** Suspensions that a handler received, or `switch` passed on. */
-  readonly suspensions: number;
-  /** Modules the engine crashed on or did not get done with. */
-  readonly lost: number;
+export interface Summary extends Coverage {
   readonly findings: readonly Finding[];
 }
 export interface FuzzOptions {
@@ -25,54 +24,114 @@ export interface FuzzOptions {
   /** Stops at either. */
   readonly modules?: number;
   readonly seconds?: number;
-  /** What to compare with; null: only our own two linkings with each other. */
-  readonly engine: Engine | null;
   /** How long to shrink one finding. */
   readonly shrinkSeconds?: number;
   readonly found?: (finding: Finding) => void;
 }
 
+/** Modules that are run natively by one process, where there is time for several such batches. */
 const BATCH = 40;
+const SMALL_BATCH = 6;
+const SHORT_SECONDS = 10;
+const SHRINK_SECONDS = 120;
 
-/** Makes programs, runs them in all ways, and compares. */
-export async function fuzz(options: FuzzOptions): Promise<Summary> {
+/**
+ * Makes programs that switch stacks, runs them in all ways, and compares.
+ *
+ * @param engine what to compare with; null: only our own ways with each other
+ */
+export async function fuzz(options: FuzzOptions & { readonly engine: Engine | null }): Promise<Summary> {
   const { engine } = options;
-  const end = performance.now() + 1000 * (options.seconds ?? Infinity);
   const full = engine === null || engine.complete;
-  const findings: Finding[] = [];
-  let modules = 0;
-  let suspensions = 0;
-  let lost = 0;
-  const limit = options.modules ?? Infinity;
-  while (modules < limit && performance.now() < end) {
-    const count = Math.min(BATCH, limit - modules);
-    const programs = Array.from({ length: count }, (_, at) =>
+  const first = plain('closed');
+  return rounds(options, async (seeds, examined) => {
+    const programs = seeds.map((seed, at) =>
       // Every fourth counts what happens in it; its code is twice as long.
-      generate(options.seed + modules + at, { switch: full, throwRef: full, stats: (modules + at) % 4 === 0 }),
+      generate(seed, { switch: full, throwRef: full, stats: at % 4 === 0 }),
     );
     const natives = engine === null ? [] : runNatively(engine, programs);
     for (const [at, program] of programs.entries()) {
       const native = natives[at] ?? null;
-      if (native?.kind === 'crashed' || native?.kind === 'hung') lost++;
-      const { difference, trace } = check(program, native);
-      modules++;
-      // One module in four counts: an estimate for all of them.
-      for (const stat of ['stat:handled', 'stat:switches']) suspensions += 4 * Number(trace?.globals[stat] ?? 0);
-      if (difference === null) continue;
-      const finding = await examine(program, difference, engine, options.shrinkSeconds ?? 120);
-      findings.push(finding);
-      options.found?.(finding);
+      const checked = check(program, first, waysFor(program.seed), native);
+      const lost = native?.kind === 'crashed' || native?.kind === 'hung';
+      if (
+        !(await examined(checked, lost, (seconds) => examine(program, checked.difference, { first, engine, seconds })))
+      )
+        return;
     }
-  }
-  return { modules, suspensions, lost, findings };
+  });
 }
 
+/**
+ * Makes programs of numbers only, runs them untransformed and interrupted, and compares.
+ *
+ * @param binaryen the other instrumenter, loaded; null: without it
+ */
+export async function fuzzNumeric(
+  options: FuzzOptions & { readonly binaryen: BinaryenInstrumenter | null },
+): Promise<Summary> {
+  return rounds(options, async (seeds, examined) => {
+    for (const seed of seeds) {
+      const program = generateNumeric(seed);
+      const checked = check(program, untransformed, numericWaysFor(seed, options.binaryen));
+      const how = { first: untransformed, engine: null };
+      if (!(await examined(checked, false, (seconds) => examine(program, checked.difference, { ...how, seconds }))))
+        return;
+    }
+  });
+}
+
+type Examined = (
+  checked: ReturnType<typeof check>,
+  lost: boolean,
+  examine: (seconds: number) => Promise<Finding | null>,
+) => Promise<boolean>;
+
+/** Goes through batches of seeds until the time is over; `batch` ends early where `examined` says so. */
+async function rounds(
+  options: FuzzOptions,
+  batch: (seeds: readonly number[], examined: Examined) => Promise<void>,
+): Promise<Summary> {
+  const end = performance.now() + 1000 * (options.seconds ?? Infinity);
+  const limit = options.modules ?? Infinity;
+  const findings: Finding[] = [];
+  const tally = new Tally();
+  const size = (options.seconds ?? Infinity) < SHORT_SECONDS ? SMALL_BATCH : BATCH;
+  const done = (): boolean => tally.modules >= limit || performance.now() >= end;
+  while (!done()) {
+    const seeds = Array.from(
+      { length: Math.min(size, limit - tally.modules) },
+      (_, at) => options.seed + tally.modules + at,
+    );
+    await batch(seeds, async (checked, lost, examining) => {
+      tally.add(checked, lost);
+      if (checked.difference === null) return !done();
+      const finding = await examining(options.shrinkSeconds ?? SHRINK_SECONDS);
+      if (finding !== null) {
+        findings.push(finding);
+        options.found?.(finding);
+      }
+      return !done();
+    });
+  }
+  return { ...tally.coverage(), findings };
+}
+
+interface Examination {
+  /** What is right unless the engine says otherwise. */
+  readonly first: Way;
+  readonly engine: Engine | null;
+  readonly seconds: number;
+}
+
+/** Shrinks a program while it shows the same difference, and makes a script of it. */
 async function examine(
   program: Program,
-  difference: Difference,
-  engine: Engine | null,
-  seconds: number,
-): Promise<Finding> {
+  difference: Difference | null,
+  { first, engine, seconds }: Examination,
+): Promise<Finding | null> {
+  if (difference === null) return null;
+  const ways = difference.way == null ? [] : [difference.way];
   const native = (candidates: readonly Candidate[]): (Native | null)[] =>
     engine === null || !needsNative(difference) ? candidates.map(() => null) : runNatively(engine, candidates);
   const small = shrink(
@@ -81,7 +140,7 @@ async function examine(
       const programs = candidates.map(guarded);
       const natives = native(programs);
       return programs.map((candidate, at) => {
-        const { difference: now, trace } = check(candidate, natives[at] ?? null);
+        const { difference: now, trace } = check(candidate, first, ways, natives[at] ?? null);
         return now?.kind === difference.kind && (trace === null || endedByItself(trace));
       });
     },
@@ -89,10 +148,12 @@ async function examine(
     // A process for every few candidates.
     needsNative(difference) ? 24 : 1,
   );
-  const [last = null] = engine === null ? [] : runNatively(engine, [small]);
-  const detail = check(small, last).difference?.detail ?? difference.detail;
+  const [last = null] = native([small]);
+  const detail = check(small, first, ways, last).difference?.detail ?? difference.detail;
   const comment = `${difference.kind}\n${detail}\nseed ${program.seed}${engine === null ? '' : `, ${engine.name}`}`;
-  return { seed: program.seed, difference, wast: await toWast(small, expected(small, last), comment) };
+  // A script's runner knows yield points where guests have them only.
+  const shown = difference.way?.prepared?.(small) ?? small;
+  return { seed: program.seed, difference, wast: await toWast(shown, expected(small, first, last), comment) };
 }
 
 /** Whether the difference can be seen only in comparison with an engine. */
@@ -100,13 +161,15 @@ function needsNative({ kind }: Difference): boolean {
   return kind.startsWith('native');
 }
 
-/** What is right: what the engine did, and without one the linking that links with others. */
-function expected(program: Candidate, native: Native | null): Trace {
-  let ours: Trace;
-  try {
-    ours = runFrames(program, 'linked');
-  } catch {
-    return native?.kind === 'trace' ? native.trace : { runs: [], globals: {} };
+/** What is right: what the engine did, and without one the first way; where that fails, linked with others. */
+function expected(program: Candidate, first: Way, native: Native | null): Trace {
+  for (const way of [first, plain('linked')]) {
+    try {
+      const ours = way.run(program);
+      return native?.kind === 'trace' ? comparable(native.trace, ours).native : ours;
+    } catch {
+      // The failure may be what was found.
+    }
   }
-  return native?.kind === 'trace' ? comparable(native.trace, ours).native : ours;
+  return native?.kind === 'trace' ? native.trace : { runs: [], globals: {} };
 }

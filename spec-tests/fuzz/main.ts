@@ -1,20 +1,25 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { fuzz } from './fuzz.ts';
+import { loadBinaryen } from '../../asyncify/index.ts';
+import { type Finding, type FuzzOptions, fuzz, fuzzNumeric, type Summary } from './fuzz.ts';
 import { denoEngine, nodeEngine } from './native.ts';
+import { describeCoverage } from './tally.ts';
 
-const USAGE = `node spec-tests/fuzz/main.ts [--seconds N] [--modules N] [--seed S] [--deno] [--internal]
-  --seconds N   how long (60)
-  --modules N   how many modules at most
+const USAGE = `node spec-tests/fuzz/main.ts [--seconds N] [--modules N] [--seed S] [--only KIND] [--deno] [--internal]
+  --seconds N   how long (60): two thirds of it for modules that switch stacks, one for modules of numbers
+  --modules N   how many modules of each kind at most
   --seed S      where to begin (random)
+  --only KIND   modules of one kind only: switching or numeric
   --deno        compare with deno, which has switch, instead of node; the program is $DENO or on the path
-  --internal    compare nothing but our own linkings`;
+  --internal    compare modules that switch stacks with nothing but our own ways to run them; else half of them,
+                as node lacks some instructions`;
 
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string' },
     modules: { type: 'string' },
     seed: { type: 'string' },
+    only: { type: 'string' },
     deno: { type: 'boolean', default: false },
     internal: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -28,27 +33,46 @@ function number(text: string | undefined, otherwise: number): number {
   return value;
 }
 
-if (values.help) {
-  console.log(USAGE);
-} else {
-  const seed = number(values.seed, Math.floor(Math.random() * 0x7fff_ffff));
-  const regressions = new URL('../regressions/', import.meta.url);
-  console.log(`seed ${seed}`);
-  const engine = values.internal ? null : values.deno ? denoEngine(process.env.DENO ?? 'deno') : nodeEngine;
-  const { modules, suspensions, lost, findings } = await fuzz({
-    seed,
-    seconds: number(values.seconds, 60),
-    ...(values.modules === undefined ? {} : { modules: number(values.modules, 0) }),
-    engine,
-    found: ({ seed: at, difference, wast }) => {
-      const file = new URL(`seed-${at}${values.deno || values.internal ? '-full' : ''}.wast`, regressions);
-      mkdirSync(regressions, { recursive: true });
-      writeFileSync(file, wast);
-      console.log(`mismatch, seed ${at}: ${difference.kind}: ${difference.detail}\n  ${file.pathname}`);
-    },
-  });
-  console.log(
-    `${modules} modules, about ${suspensions} suspensions, ${findings.length} mismatches, ${lost} lost to the engine`,
-  );
-  if (findings.length > 0) process.exitCode = 1;
+const regressions = new URL('../regressions/', import.meta.url);
+
+function report(name: string, { seed, difference, wast }: Finding): void {
+  const file = new URL(`${name}-${seed}.wast`, regressions);
+  mkdirSync(regressions, { recursive: true });
+  writeFileSync(file, wast);
+  console.log(`mismatch, seed ${seed}: ${difference.kind}: ${difference.detail}\n  ${file.pathname}`);
 }
+
+function print(title: string, summary: Summary): void {
+  console.log([`${title}:`, ...describeCoverage(summary), `${summary.findings.length} mismatches`].join('\n  '));
+  if (summary.findings.length > 0) process.exitCode = 1;
+}
+
+async function main(): Promise<void> {
+  const seed = number(values.seed, Math.floor(Math.random() * 0x7fff_ffff));
+  const seconds = number(values.seconds, 60);
+  const { only } = values;
+  if (only !== undefined && only !== 'switching' && only !== 'numeric') throw new RangeError(USAGE);
+  console.log(`seed ${seed}`);
+  const options = (share: number, name: string, parts = 1): FuzzOptions => ({
+    seed,
+    seconds: only === undefined ? seconds * share : seconds / parts,
+    ...(values.modules === undefined ? {} : { modules: number(values.modules, 0) }),
+    found: (finding) => report(name, finding),
+  });
+  if (only !== 'numeric') {
+    const engine = values.deno ? denoEngine(process.env.DENO ?? 'deno') : nodeEngine;
+    // What one engine lacks is compared among our own ways at least.
+    const engines = values.internal ? [null] : engine.complete ? [engine] : [engine, null];
+    for (const each of engines) {
+      const name = each === null || each.complete ? 'switching-full' : 'switching';
+      const title = `modules that switch stacks, ${each === null ? 'not run natively' : `natively in ${each.name}`}`;
+      print(title, await fuzz({ ...options(2 / 3 / engines.length, name, engines.length), engine: each }));
+    }
+  }
+  if (only !== 'switching') {
+    print('numeric modules', await fuzzNumeric({ ...options(1 / 3, 'numeric'), binaryen: await loadBinaryen() }));
+  }
+}
+
+if (values.help) console.log(USAGE);
+else await main();

@@ -1,4 +1,4 @@
-import type { ValType } from '../../asyncify/binary/types.ts';
+import type { RefType, ValType } from '../../asyncify/binary/types.ts';
 import { callable, called, resumed, suspended, thrown } from './calls.ts';
 import { blockOf, conditional, consume, tryOf } from './control.ts';
 import { keep, switching } from './conts.ts';
@@ -118,7 +118,7 @@ export function nested(g: Gen): void {
   const { rng, world } = g;
   const types = rng.chance(0.6) ? world.mainResults : [];
   const ring = world.rings.length > 0 && rng.chance(0.65) ? rng.pick(world.rings).cont : undefined;
-  g.scoped(() => resumed(g, types, ring));
+  g.scoped(() => resumed(g, types, ring, rng.chance(0.6) ? [rng.pick(world.controlTags)] : undefined));
   consume(g, types);
 }
 
@@ -137,6 +137,17 @@ export function yielding(g: Gen): void {
   }
   if (rng.chance(0.15)) leaving(g);
   consume(g, below);
+}
+
+/** Suspends with several tags, one after the other: where a handler further out takes one, those in between lie in frames. */
+export function several(g: Gen): void {
+  const tags = [...g.world.controlTags];
+  for (let count = 2 + g.rng.int(2); count > 0; count--) {
+    const [tag] = tags.splice(g.rng.int(tags.length), 1);
+    if (tag === undefined) return;
+    suspended(g, tag);
+    consume(g, tag.results);
+  }
 }
 
 /** A conditional branch, or one of several. */
@@ -180,11 +191,21 @@ function onNull(g: Gen): void {
   }
   const to = nonNull(rng.pick(['i31' as const, world.struct, world.array]));
   if (typeof to !== 'object') return;
-  g.block([to], (label) => {
-    expr(g, nullable('any'));
-    asm.op('br_on_cast', {
-      cast: { label: asm.depthOf(label), from: nullable('any') as never, to },
+  const from = nullable('any') as RefType;
+  if (rng.chance(0.5)) {
+    g.block([from], (label) => {
+      expr(g, from);
+      asm.op('br_on_cast_fail', { cast: { label: asm.depthOf(label), from, to } });
+      log(g, to);
+      statements(g, 1);
+      g.leaf(from);
     });
+    consume(g, [from]);
+    return;
+  }
+  g.block([to], (label) => {
+    expr(g, from);
+    asm.op('br_on_cast', { cast: { label: asm.depthOf(label), from, to } });
     asm.do('drop');
     statements(g, 1);
     g.leaf(to);

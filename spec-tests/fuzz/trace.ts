@@ -16,13 +16,30 @@ export interface Trace {
 
 export type Instantiate = (imports: WebAssembly.Imports) => Readonly<Record<string, unknown>>;
 
+/** The import that may be suspended, and what it returns. */
+export const SUSPENDING = 'wait';
+export const WAIT = (value: number): number => (Math.imul(value, 7) + 3) | 0;
+/** The export that the host runs while a program is suspended. */
+export const HANDLER = 'handler';
+/** The export that the import `poke` calls. */
+export const REENTERED = 'reenter';
+
 /** Runs a program. Throws what instantiating throws. */
 export function observe(calls: readonly Call[], instantiate: Instantiate): Trace {
   let log: string[] = [];
+  let exports: Readonly<Record<string, unknown>> = {};
   const write = (value: number | bigint): void => {
     if (log.length < 5000) log.push(String(value));
   };
-  const exports = instantiate({ host: { log: write, log64: write } });
+  const boom = new WebAssembly.Tag({ parameters: [] });
+  /** Depends on nothing but its argument, so that a script can do the same. */
+  const poke = (value: number): number => {
+    if ((value & 7) === 3) throw new WebAssembly.Exception(boom, []);
+    const reenter = exports[REENTERED];
+    if ((value & 3) === 1 && typeof reenter === 'function') return reenter(value) as number;
+    return (value + 1) | 0;
+  };
+  exports = instantiate({ host: { log: write, log64: write, poke, boom: boom as never, [SUSPENDING]: WAIT } });
   const runs = calls.map(({ name, args }): Run => {
     log = [];
     let outcome: string;
@@ -37,8 +54,15 @@ export function observe(calls: readonly Call[], instantiate: Instantiate): Trace
   const globals: Record<string, string> = {};
   for (const [name, value] of Object.entries(exports)) {
     if (value instanceof WebAssembly.Global) globals[name] = String(value.value);
+    else if (value instanceof WebAssembly.Memory) globals[name] = digest(value.buffer);
   }
   return { runs, globals };
+}
+
+function digest(buffer: ArrayBufferLike): string {
+  let sum = buffer.byteLength;
+  for (const word of new Int32Array(buffer)) sum = (Math.imul(sum, 31) + word) | 0;
+  return String(sum);
 }
 
 /** The reference interpreter's words for what an engine words otherwise. */

@@ -70,6 +70,11 @@ export class Types {
     }
   }
 
+  /** The highest type above one that the generator makes values of. */
+  topOf(heap: HeapType): HeapType {
+    return this.#above(heap).at(-1) ?? heap;
+  }
+
   #intern(key: string, comp: CompType): TypeIdx {
     const known = this.#known.get(key);
     if (known !== undefined) return known;

@@ -1,5 +1,5 @@
 import type { FuncIdx, GlobalIdx, RefType, TableIdx, TagIdx, TypeIdx, ValType } from '../../asyncify/binary/types.ts';
-import { isRef } from '../../asyncify/binary/types.ts';
+import { isRef, refType } from '../../asyncify/binary/types.ts';
 import type { Rng } from './rng.ts';
 import { nonNull, nullable, Types } from './types.ts';
 
@@ -33,10 +33,14 @@ export interface Place {
   readonly type: ValType;
 }
 
-const IMPORTED_FUNCS = 2;
+export const IMPORTED_FUNCS = 4;
 const MAX_FUNCS = 12;
 export const LOG = 0 as FuncIdx;
 export const LOG64 = 1 as FuncIdx;
+/** May throw, and may call the module's `reenter`. */
+export const POKE = 2 as FuncIdx;
+/** May be suspended by the host. */
+export const WAIT = 3 as FuncIdx;
 export const FUNC_TABLE = 0 as TableIdx;
 /** Entries of each table of continuations. */
 export const CONT_SLOTS = 4;
@@ -70,6 +74,11 @@ export class World {
   readonly subStruct: TypeIdx;
   readonly array: TypeIdx;
   readonly simpleFunc: TypeIdx;
+  /** A continuation type that is open, and a subtype of it. */
+  readonly openCont: TypeIdx;
+  readonly subCont: TypeIdx;
+  /** What continuations of the latter call. */
+  readonly subFunc: TypeIdx;
   /** The results of the continuations that everything else runs under. */
   readonly mainResults: readonly ValType[];
   readonly controlTags: readonly Tag[];
@@ -137,7 +146,12 @@ export class World {
       false,
     );
     types.contOf([], this.mainResults);
+    this.openCont = (this.#openConts() + 1) as TypeIdx;
+    this.subCont = (this.openCont + 2) as TypeIdx;
+    this.subFunc = (this.openCont + 1) as TypeIdx;
     types.contOf(['i32'], ['i32']);
+    // The imported one.
+    const boom = this.#tag([], []);
     this.controlTags = [
       this.#tag(['i32'], ['i32']),
       this.#tag(this.#someTypes(rng.int(3), true), this.#someTypes(rng.int(3), true)),
@@ -148,6 +162,7 @@ export class World {
       this.#tag(['i32'], []),
       this.#tag(this.#someTypes(rng.int(3), true), []),
       this.controlTags[3] as Tag,
+      boom,
     ];
     this.rings = options.switch ? rng.list(1 + rng.int(2), () => this.#ring()) : [];
   }
@@ -244,6 +259,7 @@ export class World {
       [1, nonNull(this.simpleFunc)],
       [conts ? 2 : 0, nullable(this.types.contOf([], this.mainResults ?? []))],
       [conts ? 1 : 0, nonNull(this.types.contOf(['i32'], ['i32']))],
+      [conts && this.openCont !== undefined ? 1 : 0, nullable(this.openCont)],
     ]);
   }
 
@@ -253,6 +269,24 @@ export class World {
 
   someTypes(count: number): ValType[] {
     return this.#someTypes(count, true);
+  }
+
+  /** Two function types and two continuation types, the last two of them subtypes of the first two. */
+  #openConts(): TypeIdx {
+    const results = this.mainResults;
+    const narrow = (type: ValType): ValType => {
+      if (!isRef(type)) return type;
+      return refType(
+        type.heap === 'any' ? 'i31' : type.heap === this.struct ? this.subStruct : type.heap,
+        type.nullable,
+      );
+    };
+    return this.types.group((at) => [
+      { final: false, supers: [], comp: { kind: 'func', params: [], results } },
+      { final: false, supers: [], comp: { kind: 'cont', type: at as TypeIdx } },
+      { final: true, supers: [at as TypeIdx], comp: { kind: 'func', params: [], results: results.map(narrow) } },
+      { final: true, supers: [(at + 1) as TypeIdx], comp: { kind: 'cont', type: (at + 2) as TypeIdx } },
+    ]);
   }
 
   #tag(params: readonly ValType[], results: readonly ValType[]): Tag {

@@ -1,0 +1,1 @@
+export { generateNumeric } from './generate.ts';
