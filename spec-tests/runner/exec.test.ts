@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { CommandResult } from './exec.ts';
 import { runScript } from './exec.ts';
-import type { Failure, Mode } from './modes/mode.ts';
+import { type Failure, type Mode, Tally } from './modes/mode.ts';
 import { nativeMode } from './modes/native.ts';
 import { parseScript } from './script.ts';
 
@@ -23,7 +23,7 @@ function failingMode(classify: (failure: Failure) => Failure): Mode {
   return {
     name: 'test',
     createStore() {
-      const store = nativeMode.createStore({ links: false });
+      const store = nativeMode.createStore({ links: false }, new Tally());
       return { ...store, classify: (error, phase) => classify(store.classify(error, phase)) };
     },
   };

@@ -1,7 +1,7 @@
 import { asksForNan, matchAll, showActuals, showPatterns } from './expect.ts';
 import type { Call, Outcome } from './instance.ts';
 import { bug, ScriptInstance, ScriptStore } from './instance.ts';
-import type { Exports, Failure, FailureKind, Mode, ModeStore } from './modes/mode.ts';
+import { type Exports, type Failure, type FailureKind, type Mode, type ModeStore, Tally } from './modes/mode.ts';
 import type { Action, Command, ModuleAssertion, ModuleSource, OutcomeAssertion } from './script.ts';
 import { hostBinaries, instantiateSpectest } from './spectest.ts';
 import { assemble, TextRejected } from './text.ts';
@@ -32,15 +32,16 @@ const moduleKinds: Readonly<Record<ModuleAssertion, readonly FailureKind[]>> = {
 
 /**
  * Runs a script's commands in order in a fresh store of the mode. Every command has a result; one that fails does not end
- * the script. `print` receives what the module "spectest" prints.
+ * the script. `print` receives what the module "spectest" prints; the mode adds what it does to `tally`.
  */
 export async function* runScript(
   commands: readonly Command[],
   mode: Mode,
   print: (line: string) => void,
+  tally: Tally = new Tally(),
 ): AsyncGenerator<CommandResult, void, undefined> {
   const host = await hostBinaries();
-  const store = mode.createStore({ links: commands.some((command) => command.type === 'register') });
+  const store = mode.createStore({ links: commands.some((command) => command.type === 'register') }, tally);
   const script = new Script(store, host.inspector, instantiateSpectest(store, host.spectest, print));
   for (const command of commands) {
     const keyword = command.type === 'unreadable' ? command.keyword : keywordOf(command);

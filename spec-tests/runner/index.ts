@@ -1,5 +1,10 @@
+export type { Comparison, Conformance } from './conformance.ts';
+export { runModes } from './conformance.ts';
 export type { KnownFailure } from './known-failures.ts';
 export { loadKnownFailures } from './known-failures.ts';
+export { conformanceReport } from './markdown.ts';
+export type { CheckedModeName, ModeName } from './modes/index.ts';
+export { CHECKED_MODE_NAMES, loadMode, MODE_NAMES } from './modes/index.ts';
 export type { Exports, Failure, FailureKind, Imports, Mode, ModeStore, Phase } from './modes/mode.ts';
 export { classifyEngineError, nativeMode } from './modes/native.ts';
 export type { FileReport, RunReport, Totals } from './report.ts';

@@ -1,6 +1,10 @@
+import type { Tally } from './modes/mode.ts';
+
 /** A command that failed; `known` is the reason it was expected to. */
 export type FailureReport = {
   readonly file: string;
+  /** Which command of the script it is, from 0; -1 where the file is no script. */
+  readonly index: number;
   readonly line: number;
   readonly command: string;
   readonly expected: string;
@@ -14,6 +18,8 @@ export type UnexpectedPass = { readonly file: string; readonly line?: number; re
 export type FileReport = {
   readonly file: string;
   readonly passed: number;
+  /** The same by keyword. */
+  readonly passedBy: Readonly<Record<string, number>>;
   readonly failed: number;
   readonly failures: readonly FailureReport[];
   readonly unexpectedPasses: readonly UnexpectedPass[];
@@ -37,8 +43,23 @@ export type RunReport = {
   readonly mode: string;
   readonly seconds: number;
   readonly totals: Totals;
+  readonly statistics: Statistics;
   readonly files: readonly FileReport[];
 };
+
+/** A {@link Tally} as data. */
+export type Statistics = Omit<Tally, 'refused'> & { readonly refused: Readonly<Record<string, number>> };
+
+/** What a tally has counted so far; the commonest refusals first. */
+export function statisticsOf(tally: Tally): Statistics {
+  const refused = [...tally.refused].sort(([a, left], [b, right]) => right - left || (a < b ? -1 : 1));
+  return { ...tally, refused: Object.fromEntries(refused) };
+}
+
+/** Whether a failure is of an assertion, not of a command that leads to one. */
+export function isAssertion({ command }: Pick<FailureReport, 'command'>): boolean {
+  return command.startsWith('assert_');
+}
 
 /** Adds up the files of a run. */
 export function total(files: readonly FileReport[]): Totals {
@@ -72,8 +93,14 @@ export function fileLines(report: FileReport): string[] {
 }
 
 /** The lines at the end of a run; the last one is the counts alone. */
-export function totalLines(totals: Totals): string[] {
+export function totalLines(totals: Totals, { refused, modules }: Statistics): string[] {
   const lines = [`${totals.filesPassed} of ${totals.files} files passed`];
+  const reasons = Object.entries(refused);
+  if (reasons.length > 0) {
+    const count = reasons.reduce((sum, [, each]) => sum + each, 0);
+    lines.push(`${count} of ${modules} modules refused by Binaryen's instrumenter and done with frames:`);
+    for (const [reason, each] of reasons) lines.push(`${String(each).padStart(6)}  ${reason}`);
+  }
   if (totals.known > 0) lines.push(`${totals.known} of the failures are known`);
   if (totals.unexpectedPasses > 0) lines.push(`${totals.unexpectedPasses} unexpected passes`);
   return [...lines, `${totals.passed} passed, ${totals.failed} failed`];

@@ -4,9 +4,9 @@ import { runScript } from './exec.ts';
 import type { KnownFailure } from './known-failures.ts';
 import { FileExpectations } from './known-failures.ts';
 import { decodeUtf8, ScriptSyntaxError } from './lexer.ts';
-import type { Mode } from './modes/mode.ts';
+import { type Mode, Tally } from './modes/mode.ts';
 import type { FailureReport, FileReport, RunReport } from './report.ts';
-import { fileLines, succeeded, total, totalLines } from './report.ts';
+import { fileLines, statisticsOf, succeeded, total, totalLines } from './report.ts';
 import type { Command } from './script.ts';
 import { parseScript } from './script.ts';
 
@@ -47,48 +47,69 @@ export async function runPaths(paths: readonly string[], options: RunOptions, ou
   const start = performance.now();
   const progress = new Progress(scripts.length, output);
   const files: FileReport[] = [];
+  const tally = new Tally();
   for (const file of scripts) {
     progress.show(files.length, file);
-    const report = await runFile(file, options, (line) => {
-      if (options.verbose !== true) return;
-      progress.clear();
-      // Standard output belongs to the report.
-      output.err(`${line}\n`);
-    });
+    const report = await runFile(
+      file,
+      options,
+      (line) => {
+        if (options.verbose !== true) return;
+        progress.clear();
+        // Standard output belongs to the report.
+        output.err(`${line}\n`);
+      },
+      tally,
+    );
     files.push(report);
     progress.clear();
     if (options.json !== true) output.out(`${fileLines(report).join('\n')}\n`);
   }
   const totals = total(files);
   const seconds = Math.round(performance.now() - start) / 1000;
-  const report: RunReport = { mode: options.mode.name, seconds, totals, files };
-  output.out(options.json === true ? `${JSON.stringify(report, null, 2)}\n` : `${totalLines(totals).join('\n')}\n`);
+  const statistics = statisticsOf(tally);
+  const report: RunReport = { mode: options.mode.name, seconds, totals, statistics, files };
+  const text = options.json === true ? JSON.stringify(report, null, 2) : totalLines(totals, statistics).join('\n');
+  output.out(`${text}\n`);
   return { exitCode: succeeded(totals) ? 0 : 1, report };
 }
 
 /** Runs one script. A file that is no script at all has one failure. */
-export async function runFile(file: string, options: RunOptions, print: (line: string) => void): Promise<FileReport> {
+export async function runFile(
+  file: string,
+  options: RunOptions,
+  print: (line: string) => void,
+  tally: Tally = new Tally(),
+): Promise<FileReport> {
   const expectations = new FileExpectations(options.knownFailures ?? [], file, options.mode.name);
   const failures: FailureReport[] = [];
   let passed = 0;
-  const fail = (line: number, command: string, expected: string, got: string) => {
-    const known = expectations.reasonFor(line);
-    failures.push({ file, line, command, expected, got, ...(known === undefined ? {} : { known }) });
+  const passedBy: Record<string, number> = {};
+  const fail = (failure: Omit<FailureReport, 'file' | 'known'>): void => {
+    const known = expectations.reasonFor(failure.line);
+    failures.push({ file, ...failure, ...(known === undefined ? {} : { known }) });
   };
   const source = readFileSync(file);
   const commands = readCommands(source);
   if (commands.ok) {
-    for await (const result of runScript(commands.commands, options.mode, print)) {
-      if (!result.ok) fail(result.line, result.keyword, result.expected, result.got);
-      else if (result.assertion) passed++;
+    let index = 0;
+    for await (const result of runScript(commands.commands, options.mode, print, tally)) {
+      if (!result.ok) {
+        const { line, keyword, expected, got } = result;
+        fail({ index, line, command: keyword, expected, got });
+      } else if (result.assertion) {
+        passed++;
+        passedBy[result.keyword] = (passedBy[result.keyword] ?? 0) + 1;
+      }
+      index++;
     }
   } else {
-    fail(commands.line, 'script', 'a script', commands.message);
+    fail({ index: -1, line: commands.line, command: 'script', expected: 'a script', got: commands.message });
   }
   const unexpectedPasses = expectations.unexpectedPasses().map(({ line, reason }) => {
     return { file, reason, ...(line === undefined ? {} : { line }) };
   });
-  return { file, passed, failed: failures.length, failures, unexpectedPasses };
+  return { file, passed, passedBy, failed: failures.length, failures, unexpectedPasses };
 }
 
 function readCommands(

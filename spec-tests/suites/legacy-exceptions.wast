@@ -365,3 +365,25 @@
 (assert_return (invoke "resume_throw-out") (i32.const 43))
 (assert_trap (invoke "trap") "unreachable")
 (assert_trap (invoke "consumed") "continuation already consumed")
+
+;; A body that ends normally goes on behind its delegate.
+(module
+  (tag $t)
+  (func (export "past-delegate") (param i32) (result i32)
+    try (result i32)
+      try (result i32)
+        local.get 0
+        if
+          throw $t
+        end
+        i32.const 1
+      delegate 0
+      i32.const 1
+      i32.add
+    catch $t
+      i32.const 5
+    end
+  )
+)
+(assert_return (invoke "past-delegate" (i32.const 0)) (i32.const 2))
+(assert_return (invoke "past-delegate" (i32.const 1)) (i32.const 5))

@@ -1,54 +1,49 @@
-import { RefusedError, transform } from '../../../asyncify/index.ts';
+import { RefusedError, type Transformed, transform } from '../../../asyncify/index.ts';
 import { loadBinaryen } from '../../../asyncify/instrument/binaryen/index.ts';
 import type { Poll } from '../../../asyncify/instrument/polls.ts';
-import { Store } from '../../../continuations/index.ts';
 import { chaosStore } from './chaos.ts';
-import { classify } from './frames.ts';
-import type { Mode, ModeStore } from './mode.ts';
+import { frames } from './frames.ts';
+import type { Mode, Tally } from './mode.ts';
 
 export interface BinaryenModes {
-  /** As `frames-yield`, by Binaryen's Asyncify pass. */
+  /** As `frames-yield`, by Binaryen's Asyncify pass and its optimiser as it works by default. */
   readonly yieldMode: Mode;
-  /** As `frames-chaos`. */
+  /** As `frames-chaos`, without the optimiser, which takes most of the time. */
   readonly chaosMode: Mode;
-  /** How many modules went through the pass since the modes were made. */
-  taken(): number;
-  /** How many modules the pass could not do, by reason; they were instrumented with frames. */
-  refused(): ReadonlyMap<string, number>;
 }
 
-/** The modes of Binaryen's instrumenter; they take some time to load. */
+/**
+ * The modes of Binaryen's instrumenter, which takes some time to load. Modules that it refuses are instrumented with frames,
+ * and counted by reason.
+ */
 export async function loadBinaryenModes(): Promise<BinaryenModes> {
   const instrumenter = await loadBinaryen();
-  const refused = new Map<string, number>();
-  let taken = 0;
-  const instrument = (bytes: Uint8Array, yields: Poll): Uint8Array<ArrayBuffer> => {
+  const instrument = (bytes: Uint8Array, yields: Poll, optimizeLevel: 0 | 2, tally: Tally): Transformed => {
     try {
-      const result = instrumenter.transform(bytes, { yields, suspending: [] }).bytes;
-      taken++;
-      return result;
+      return instrumenter.transform(bytes, { yields, suspending: [], optimizeLevel });
     } catch (error) {
       if (!(error instanceof RefusedError)) throw error;
-      const reason = error.message.replace(/ \(at byte .*/, '').replace(/\d+/g, 'N');
-      refused.set(reason, (refused.get(reason) ?? 0) + 1);
-      return transform(bytes, { yields }).bytes;
+      const reason = reasonOf(error.message);
+      tally.refused.set(reason, (tally.refused.get(reason) ?? 0) + 1);
+      return transform(bytes, { yields });
     }
   };
-  const yieldStore = (): ModeStore<WebAssembly.Module> => {
-    const store = new Store();
-    return {
-      compile: (bytes) => new WebAssembly.Module(instrument(bytes, 'epoch')),
-      instantiate: (module, imports) => store.instantiate(module, imports).exports,
-      classify,
-    };
-  };
   return {
-    yieldMode: { name: 'binaryen-yield', createStore: () => yieldStore() as ModeStore },
+    yieldMode: {
+      name: 'binaryen-yield',
+      createStore: (_, tally) => frames((bytes) => instrument(bytes, 'epoch', 2, tally), tally),
+    },
     chaosMode: {
       name: 'binaryen-chaos',
-      createStore: () => chaosStore((bytes) => instrument(bytes, 'fuel')) as ModeStore,
+      createStore: (_, tally) => chaosStore((bytes) => instrument(bytes, 'fuel', 0, tally), tally),
     },
-    taken: () => taken,
-    refused: () => refused,
   };
+}
+
+/** The message without what is different from module to module: where it is, and the names and numbers of types and the like. */
+function reasonOf(message: string): string {
+  return message
+    .replace(/ \(at byte .*/s, '')
+    .replace(/: type \d+|: tag \d+/, '')
+    .replace(/\b\d+\b/g, 'N');
 }

@@ -2,13 +2,13 @@ import {
   decode,
   encode,
   InvalidError,
-  type Linking,
   MalformedError,
+  type Transformed,
   transform,
   validate,
 } from '../../../asyncify/index.ts';
 import { ExhaustionError, Store, SuspensionError, TrapError } from '../../../continuations/index.ts';
-import type { Failure, Mode, ModeStore, Phase } from './mode.ts';
+import type { Failure, Mode, ModeStore, Phase, Tally } from './mode.ts';
 import { classifyEngineError } from './native.ts';
 
 /** Decoded, validated and encoded again by us, run by the engine. */
@@ -26,18 +26,39 @@ export const roundtripMode: Mode = {
 };
 
 /** Transformed as linked modules, and run on our runtime. */
-export const framesMode: Mode = { name: 'frames', createStore: () => frames('linked') };
+export const framesMode: Mode = {
+  name: 'frames',
+  createStore: (_, tally) => frames((bytes) => transform(bytes, { linking: 'linked' }), tally),
+};
 
 /** The same as closed modules; the modules of a script that links them are linked all the same. */
-export const closedMode: Mode = { name: 'closed', createStore: ({ links }) => frames(links ? 'linked' : 'closed') };
+export const closedMode: Mode = {
+  name: 'closed',
+  createStore: ({ links }, tally) =>
+    frames((bytes) => transform(bytes, { linking: links ? 'linked' : 'closed' }), tally),
+};
 
-function frames(linking: Linking): ModeStore<WebAssembly.Module> {
-  const store = new Store();
+/** As `frames`, with yield points in every module; the epoch is never set. */
+export const yieldMode: Mode = {
+  name: 'frames-yield',
+  createStore: (_, tally) => frames((bytes) => transform(bytes, { yields: 'epoch' }), tally),
+};
+
+/** A store of modules that are transformed in one way. */
+export function frames(instrument: (bytes: Uint8Array) => Transformed, tally: Tally, store = new Store()): ModeStore {
   return {
-    compile: (bytes) => new WebAssembly.Module(transform(bytes, { linking }).bytes),
-    instantiate: (module, imports) => store.instantiate(module, imports).exports,
+    compile: (bytes) => new WebAssembly.Module(counted(instrument(bytes), tally)),
+    instantiate: (module: WebAssembly.Module, imports) => store.instantiate(module, imports).exports,
     classify,
-  };
+  } satisfies ModeStore<WebAssembly.Module> as ModeStore;
+}
+
+/** The bytes of a transformed module, which the tally counts. */
+export function counted({ bytes, changed, instrumented }: Transformed, tally: Tally): Uint8Array<ArrayBuffer> {
+  tally.modules++;
+  if (changed) tally.changed++;
+  tally.functions += instrumented.length;
+  return bytes;
 }
 
 /** Tells our failures from the engine's. */

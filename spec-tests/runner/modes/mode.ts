@@ -35,11 +35,27 @@ export type ScriptTraits = {
   readonly links: boolean;
 };
 
+/** What a run in a mode did, beside what passed and failed. Modules that the runner itself makes are counted with the scripts'. */
+export class Tally {
+  /** Modules that were transformed, by either instrumenter, even if there was nothing to change. */
+  modules = 0;
+  /** Of these, the ones that were changed. */
+  changed = 0;
+  /** Functions that were instrumented. */
+  functions = 0;
+  /** Calls by scripts that ran inside a continuation. */
+  calls = 0;
+  /** How often these calls were unwound, and rewound. */
+  suspensions = 0;
+  /** Modules that one instrumenter refused and the other one did, by reason. */
+  readonly refused = new Map<string, number>();
+}
+
 /** How modules are brought to life. */
 export type Mode = {
   readonly name: string;
   /** A fresh store; the runner makes one per script. */
-  createStore(script: ScriptTraits): ModeStore;
+  createStore(script: ScriptTraits, tally: Tally): ModeStore;
 };
 
 /**
