@@ -3,6 +3,7 @@ import { Engine, ExhaustionError, type Module, ProcessError, SuspensionError, st
 import { SIGNAL_MODULE } from '../process/index.ts';
 import { WASI_MODULE } from '../wasi/index.ts';
 import { type Command, CommandError, type Io, parse, UsageError } from './command.ts';
+import { givenFolder } from './files/index.ts';
 import { inFile, readModule } from './input.ts';
 import { PROCESS_OPTIONS, processTransform, transformForProcess } from './load.ts';
 import { duration, positive } from './options.ts';
@@ -19,6 +20,7 @@ results are printed, one line each, with their types.
 
   --invoke NAME        the function to call; everything after NAME is ARGS
   --env NAME=VALUE     an environment variable of the program; may be repeated
+  --dir HOST[::GUEST]  a folder that the program may use, and what it calls it; may be repeated
   --timeout TIME       500ms, 2s, 1m: sends SIGTERM then, and SIGKILL a second later; exit status 124
   --frame-limit N      how many saved frames one continuation may have (default 1048576)
   -h, --help           this text
@@ -42,6 +44,7 @@ or 1 where it trapped.
 const OPTIONS = {
   invoke: { type: 'string' },
   env: { type: 'string', multiple: true, default: [] as string[] },
+  dir: { type: 'string', multiple: true, default: [] as string[] },
   'frame-limit': { type: 'string' },
   ...PROCESS_OPTIONS,
   fuel: { type: 'string' },
@@ -68,6 +71,7 @@ export const command: Command = {
     if (path === undefined) throw new UsageError('no module given');
     const badVariable = values.env.find((entry) => !/^[^=]+=/.test(entry));
     if (badVariable !== undefined) throw new UsageError(`--env takes NAME=VALUE, not "${badVariable}"`);
+    const folders = values.dir.map(givenFolder);
     const frameLimit = positive('frame-limit', values['frame-limit']);
     const timeout = duration('timeout', values.timeout);
     const transform = processTransform(values);
@@ -94,7 +98,7 @@ export const command: Command = {
       throw new UsageError(`--timeout: ${path} was transformed before, and not so that it could be interrupted`);
     }
 
-    const world = createWorld(isProgram ? [path, ...rest] : [path], values.env, io);
+    const world = createWorld({ args: isProgram ? [path, ...rest] : [path], env: values.env, folders }, io);
     try {
       const ending = isProcess
         ? await runProgram(module.compiled, world, io, {
@@ -112,6 +116,8 @@ export const command: Command = {
     } catch (error) {
       if (world.exitStatus !== undefined) return world.exitStatus;
       return fail(path, error, io);
+    } finally {
+      world.close();
     }
   },
 };

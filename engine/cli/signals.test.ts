@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseText } from '../../spec-tests/runner/index.ts';
 import { signo } from '../signals/index.ts';
 import { forwardedSignals } from './signals.ts';
 import { run, Spawned, sleep } from './spawned.test-data.ts';
@@ -92,9 +93,11 @@ const PROGRAMS: Readonly<Record<string, string>> = {
 
 let folder = '';
 const at = (name: string): string => join(folder, `${name}.wat`);
-beforeAll(() => {
+const wasm = (name: string): string => join(folder, `${name}.wasm`);
+beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'bobbin-'));
   for (const [name, text] of Object.entries(PROGRAMS)) writeFileSync(at(name), `(module ${WASI} ${text})`);
+  writeFileSync(wasm('floods'), await parseText(`(module ${WASI} ${PROGRAMS.floods})`));
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -255,7 +258,8 @@ describe('standard streams', { concurrent: true }, () => {
     ['a pipe', 'mkfifo "$0.fifo"; sleep 20 < "$0.fifo" & exec "$@" > "$0.fifo"'],
   ])('take signals while nobody reads what is written to %s', async (_, shell) => {
     const script = shell?.replaceAll('$0', join(folder, 'full'));
-    using guest = new Spawned(['run', at('floods')], {
+    // A binary: what assembles text leaves standard output so that it does not block.
+    using guest = new Spawned(['run', wasm('floods')], {
       reads: false,
       ...(script === undefined ? {} : { shell: script }),
     });

@@ -1,16 +1,20 @@
 import { readSync } from 'node:fs';
 import { ConsoleStdout, Fd, WASI, wasi } from '@bjorn3/browser_wasi_shim';
+import { GuestMemory } from '../process/index.ts';
 import type { WasiImports } from '../wasi/index.ts';
 import { CommandError, type Io } from './command.ts';
+import { FileFunctions, type GivenFolder } from './files/index.ts';
 import { pause } from './io.ts';
 
-/** What a WASI preview 1 program finds around it, and what it ended with. Its imports block. There is no file system. */
+/** What a WASI preview 1 program finds around it, and what it ended with. Its imports block. */
 export interface World {
   readonly imports: WasiImports;
   /** Gives the program its memory, which is known once it is instantiated. */
   attach(memory: WebAssembly.Memory): void;
   /** The status of `proc_exit`, once that was called. */
   readonly exitStatus: number | undefined;
+  /** Closes the files that the program has left open. */
+  close(): void;
 }
 
 /** Standard input of this process. */
@@ -38,26 +42,39 @@ class StandardInput extends Fd {
   }
 }
 
-/** Makes the world of a WASI program (WASI preview 1, `args`, `environ`, `fd` 0 to 2, clocks, random). */
-export function createWorld(args: readonly string[], env: readonly string[], io: Io): World {
+export interface WorldOptions {
+  readonly args: readonly string[];
+  /** `NAME=VALUE` each. */
+  readonly env: readonly string[];
+  /** All that there is of the file system. */
+  readonly folders: readonly GivenFolder[];
+}
+
+/** Makes the world of a WASI program (WASI preview 1): arguments, environment, standard streams, folders, clocks, random. */
+export function createWorld({ args, env, folders }: WorldOptions, io: Io): World {
   const fds = [
     new StandardInput(),
     new ConsoleStdout((bytes) => io.out(bytes)),
     new ConsoleStdout((bytes) => io.err(new TextDecoder().decode(bytes))),
   ];
   const shim = new WASI([...args], [...env], fds, { debug: false });
-  let memory: WebAssembly.Memory | undefined;
+  let attached: { readonly memory: WebAssembly.Memory; readonly checked: GuestMemory } | undefined;
   let exitStatus: number | undefined;
+  const memories = () => {
+    if (attached === undefined) throw new CommandError('WASI was called before there was a memory to work on');
+    return attached;
+  };
   shim.inst = {
     exports: {
       get memory() {
-        if (memory === undefined) throw new CommandError('WASI was called before there was a memory to work on');
-        return memory;
+        return memories().memory;
       },
     },
   };
+  const files = new FileFunctions(shim.wasiImport as WasiImports, folders, () => memories().checked);
   const imports = {
     ...(shim.wasiImport as WasiImports),
+    ...files.imports,
     // The shim counts UTF-16 units here, and writes UTF-8.
     args_sizes_get(count: number, size: number) {
       const view = new DataView(shim.inst.exports.memory.buffer);
@@ -76,9 +93,10 @@ export function createWorld(args: readonly string[], env: readonly string[], io:
   };
   return {
     imports,
-    attach(given) {
-      memory = given;
+    attach(memory) {
+      attached = { memory, checked: new GuestMemory(memory) };
     },
+    close: () => files.close(),
     get exitStatus() {
       return exitStatus;
     },

@@ -69,6 +69,16 @@ describe('fd_read', () => {
     expect([guest.memory.getUint32(8, true), guest.text(200, 3)]).toEqual([2, 'xy\0']);
   });
 
+  it('knows what was closed before the process ran', async () => {
+    const stdin = new QueuedInput();
+    stdin.push(bytes('abc'));
+    const guest = await read({ stdin });
+    expect(guest.call('fd_close', 0)).toBe(0);
+    expect(await guest.start().result()).toBe(0);
+    expect(guest.asked).toEqual(['fd_close 0', 'fd_read 0']);
+    expect(stdin.peek()).toBe(3);
+  });
+
   it('reads nothing at the end', async () => {
     const stdin = new QueuedInput();
     stdin.end();

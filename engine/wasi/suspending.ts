@@ -30,6 +30,9 @@ const full = (name: Suspending): string => `${WASI_MODULE}.${name}`;
 /** The imports that suspend: for the option `suspending` of `transform`. */
 export const suspendingWasiImports: readonly string[] = SUSPENDING.map(full);
 
+/** These keep the table of streams, and need no process for that. */
+const DESCRIPTORS: ReadonlySet<string> = new Set(['fd_close', 'fd_renumber', 'fd_fdstat_set_flags']);
+
 /**
  * Makes the functions of an implementation of WASI preview 1 fit for the guest of a process: `poll_oneoff` (and with it
  * sleeping), reading and writing of the standard streams and `sched_yield` suspend the guest and do not block the host. A
@@ -52,7 +55,9 @@ export function suspendingWasi(
     const given = wasi[name];
     const suspends = SUSPENDING.some((candidate) => candidate === name);
     result[name] = (...args: never[]): unknown => {
-      const works = process.state === 'running' && (!suspends || process.guest.suspends(`${WASI_MODULE}.${name}`));
+      const works =
+        DESCRIPTORS.has(name) ||
+        (process.state === 'running' && (!suspends || process.guest.suspends(`${WASI_MODULE}.${name}`)));
       if (!works && given !== undefined) return given(...args);
       try {
         return func(...args);

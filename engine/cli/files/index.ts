@@ -1,0 +1,2 @@
+export { FileFunctions } from './functions.ts';
+export { type GivenFolder, givenFolder } from './given.ts';
