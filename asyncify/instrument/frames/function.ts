@@ -1,18 +1,19 @@
-import type { BlockType, Handler } from '../../binary/immediates.ts';
+import type { Handler } from '../../binary/immediates.ts';
 import type { Func } from '../../binary/module.ts';
-import type { Instr, OpName } from '../../binary/opcodes.ts';
+import type { Instr } from '../../binary/opcodes.ts';
 import type { FuncIdx, LocalIdx, TypeIdx, ValType } from '../../binary/types.ts';
 import { isRef, refType } from '../../binary/types.ts';
 import { RefusedError } from '../../errors.ts';
-import { Asm, EMPTY, type Label, Locals, made } from '../../lower/asm.ts';
+import { Asm, Locals, made } from '../../lower/asm.ts';
 import type { Code } from '../../lower/build.ts';
 import { T } from '../../lower/runtime-types.ts';
 import { type Observer, type WalkState, walkFunction } from '../../validate/index.ts';
 import { calls } from './checks.ts';
+import { Constructs } from './constructs.ts';
 import { type Part, withFrame } from './frame-code.ts';
 import type { Ended, Lowering, ResumeInstr } from './lowering.ts';
 import { Operands } from './operands.ts';
-import { type Construct, type Item, leaves, opens, type Point, type Points, range } from './points.ts';
+import { leaves, opens, type Point, type Points } from './points.ts';
 import { type Prepared, prepare } from './prepare.ts';
 import { ResumePoints } from './resume-points.ts';
 import { nullable } from './stubs.ts';
@@ -21,18 +22,6 @@ import { nullable } from './stubs.ts';
 const MAX_INSTRUCTIONS = 1_500_000;
 const MAX_LOCALS = 49_000;
 const MAX_HANDLERS = 10_000;
-
-/** A construct of the source that is open. */
-interface Frame {
-  readonly label: Label;
-  readonly op: OpName;
-  /** Set where it holds resume points: its parameters then lie in spill locals, not on the stack. */
-  readonly construct: Construct | null;
-  /** Operand height below its parameters. */
-  readonly height: number;
-  readonly params: readonly ValType[];
-  readonly results: readonly ValType[];
-}
 
 /** Functions that poll at their entry, and are no longer than this, are translated twice. */
 const SPLIT = 100;
@@ -69,7 +58,7 @@ class FunctionTranslator {
   readonly #points: Points;
   readonly #part: Part;
   readonly #resumes: ResumePoints;
-  readonly #frames: Frame[] = [];
+  readonly #constructs: Constructs;
   readonly #saved = new Set<number>();
   readonly #temps = new Map<string, LocalIdx>();
   /** Nesting of constructs opened in dead code; -1: live. */
@@ -98,18 +87,27 @@ class FunctionTranslator {
       this.#temp('point', 'i32'),
       this.#temp('left', 'i32'),
     );
+    this.#constructs = new Constructs({
+      lowering,
+      body: func.body,
+      points,
+      part,
+      asm: this.#asm,
+      operands: this.#operands,
+      resumes: this.#resumes,
+      saved: this.#saved,
+      temp: (name, type) => this.#temp(name, type),
+    });
   }
 
   translate(): Code {
     const { body } = this.#func;
-    const { count, root } = this.#points;
+    const { count } = this.#points;
     if (this.#part.kind !== 'again') {
       this.#lowering.state.checks?.guest(this.#asm, count > 0 && this.#part.kind === 'whole');
     }
     if (count > 0) this.#resumes.begin();
-    const label = count > 0 ? this.#asm.open('block', this.#blockType([], this.#results)) : { level: -1 };
-    this.#frames.push({ label, op: 'block', construct: root, height: 0, params: [], results: this.#results });
-    this.#openArm(root.items, root.startsWithFirst);
+    this.#constructs.begin(this.#results);
     const { info } = this.#lowering;
     const observer: Observer = { after: (instr, index, state) => this.#instr(instr, index, state) };
     walkFunction(info, this.#index - info.importedFuncs, observer, body);
@@ -146,218 +144,14 @@ class FunctionTranslator {
     return type !== undefined && isRef(type) && !type.nullable;
   }
 
-  // ---- constructs
-
-  #blockType(params: readonly ValType[], results: readonly ValType[]): BlockType {
-    if (params.length === 0 && results.length === 0) return EMPTY;
-    if (params.length === 0 && results.length === 1) return { kind: 'value', type: results[0] as ValType };
-    return { kind: 'type', type: this.#lowering.build.funcType(params, results) };
-  }
-
-  #labelOf(index: number): Label {
-    return (this.#frames[this.#frames.length - 1 - index] as Frame).label;
-  }
-
-  /** Opens an arm of a construct: the labels of its items, and a yield point that is its first. */
-  #openArm(items: readonly Item[], startsWithFirst: boolean): void {
-    this.#resumes.openItems(items, startsWithFirst, (item) => this.#needsJoin(item));
-    const [first] = items;
-    if (first?.kind !== 'point' || first.poll !== 'start') return;
-    for (const local of this.#operands.localsBelow(this.#operands.height)) this.#saved.add(local);
-    this.#resumes.poll(first);
-    this.#resumes.reenter(first);
-  }
-
-  /** The yield point at a branch, where it goes back to a loop that polls there. */
-  #backOf(label: number): Point | null {
-    const frame = this.#frames[this.#frames.length - 1 - label];
-    return frame?.op === 'loop' ? (frame.construct?.back ?? null) : null;
-  }
-
-  /** Emits a branch back to loops that poll there; false where the instruction is none. */
-  #branchBack(instr: Instr): boolean {
-    if (instr.op === 'br' || instr.op === 'br_if') {
-      const point = this.#backOf(instr.label);
-      if (point === null) return false;
-      this.#operands.flush();
-      const { label } = this.#frames[this.#frames.length - 1 - instr.label] as Frame;
-      if (instr.op === 'br_if') this.#asm.open('if');
-      this.#resumes.poll(point);
-      this.#asm.br(label);
-      if (instr.op === 'br_if') this.#asm.close();
-      return true;
-    }
-    if (instr.op !== 'br_table') return false;
-    const backs = new Map<number, Point>();
-    for (const label of instr.labels) {
-      const point = this.#backOf(label);
-      if (point !== null) backs.set(label, point);
-    }
-    if (backs.size === 0) return false;
-    // Such a loop takes no operands, so none of the labels does, and the index alone has to come into the blocks.
-    this.#operands.flush();
-    const index = this.#temp('condition', 'i32');
-    this.#asm.set(index);
-    const polled = new Map([...backs.keys()].map((label) => [label, this.#asm.open('block')]));
-    this.#asm.get(index).brTable(instr.labels.map((label) => polled.get(label) ?? this.#labelOf(label)));
-    for (const [label, point] of [...backs].reverse()) {
-      this.#asm.close();
-      this.#resumes.poll(point);
-      this.#asm.br(this.#labelOf(label));
-    }
-    return true;
-  }
-
-  #needsJoin(item: Item): boolean {
-    if (item.kind === 'construct') return false;
-    if (item.poll !== null) return item.catches;
-    const instr = this.#func.body[item.index] as Instr;
-    switch (instr.op) {
-      case 'suspend':
-      case 'switch':
-        return false;
-      case 'resume':
-      case 'resume_throw':
-      case 'resume_throw_ref':
-        return item.catches || instr.handlers.some((handler) => handler.kind === 'label');
-      default:
-        return item.catches || this.#callResults(instr).length > 0;
-    }
-  }
-
-  #callResults(instr: Instr): readonly ValType[] {
-    const { build } = this.#lowering;
-    switch (instr.op) {
-      case 'call':
-        return build.signature(this.#lowering.typeOf(instr.func)).results;
-      case 'call_ref':
-      case 'call_indirect':
-        return build.signature(instr.type).results;
-      default:
-        return [];
-    }
-  }
-
-  #open(instr: Instr & { readonly block: BlockType }, index: number, state: WalkState): void {
-    const { build } = this.#lowering;
-    const control = state.controls.at(-1);
-    if (control === undefined) throw new RangeError('no construct open');
-    const params = build.vals(control.params);
-    const results = build.vals(control.results);
-    const { height } = control;
-    const item = this.#points.at.get(index);
-    const construct = item?.kind === 'construct' ? item : null;
-    const asm = this.#asm;
-    if (construct === null) {
-      this.#operands.flush();
-      if (instr.op === 'if') this.#operands.truncate(height + params.length);
-      const label = this.#emitOpen(instr, this.#blockType(params, results), null);
-      this.#push({ label, op: instr.op, construct, height, params, results });
-      return;
-    }
-    let condition: LocalIdx | null = null;
-    if (instr.op === 'if') {
-      condition = this.#temp('condition', 'i32');
-      this.#operands.emitTop();
-      asm.set(condition);
-    }
-    this.#operands.spillAll(height);
-    this.#operands.retype(height, params);
-    for (const local of this.#operands.localsBelow(height)) this.#saved.add(local);
-    if (construct.back !== null) this.#resumes.reenter(construct.back);
-    this.#resumes.arrive(construct);
-    const carried = instr.op === 'loop' ? params : [];
-    this.#operands.getSpilled(height, carried, (type) => this.#lowering.stubs.dummies.of(type));
-    const label = this.#emitOpen(instr, this.#blockType(carried, results), this.#armChoice(construct, condition));
-    if (instr.op === 'loop') this.#operands.setSpilled(height, params);
-    this.#push({ label, op: instr.op, construct, height, params, results });
-    this.#openArm(construct.items.slice(0, construct.elseFrom), construct.startsWithFirst);
-  }
-
-  #push(frame: Frame): void {
-    this.#frames.push(frame);
-    this.#operands.floor = frame.height;
-  }
-
-  /** The condition of an `if` that re-entry passes through: the arm that holds the resume point, or the source's. */
-  #armChoice(construct: Construct, condition: LocalIdx | null): (() => void) | null {
-    if (condition === null) return null;
-    return () => {
-      const asm = this.#asm;
-      if (this.#part.kind === 'first') {
-        asm.get(condition);
-        return;
-      }
-      const firstElse = construct.items[construct.elseFrom];
-      if (firstElse === undefined) asm.i32(1);
-      else if (construct.elseFrom === 0) asm.i32(0);
-      else asm.get(this.#resumes.point).i32(range(firstElse)[0]).do('i32.lt_u');
-      asm.get(condition).get(this.#resumes.point).do('select');
-    };
-  }
-
-  #emitOpen(instr: Instr & { readonly block: BlockType }, block: BlockType, choice: (() => void) | null): Label {
-    switch (instr.op) {
-      case 'try_table':
-        return this.#asm.openTry(
-          block,
-          this.#lowering.catches(instr.catches, (index) => this.#labelOf(index)),
-        );
-      case 'block':
-      case 'loop':
-      case 'if':
-        choice?.();
-        return this.#asm.open(instr.op, block);
-      default:
-        throw new RangeError(`${instr.op} opens no block here`);
-    }
-  }
-
   #else(): void {
-    const frame = this.#frames.at(-1) as Frame;
-    if (this.#dead < 0) this.#operands.flush();
+    this.#constructs.else(this.#dead < 0);
     this.#dead = -1;
-    this.#asm.else();
-    this.#operands.truncate(frame.height);
-    if (frame.construct === null) this.#operands.pushed(frame.params);
-    else {
-      this.#operands.pushSpilled(frame.params);
-      this.#openArm(frame.construct.items.slice(frame.construct.elseFrom), false);
-    }
   }
-
   #end(): void {
-    const frame = this.#frames.pop() as Frame;
-    if (this.#dead < 0) this.#operands.flush();
+    this.#constructs.end(this.#dead < 0);
     this.#dead = -1;
-    if (frame.op === 'if' && frame.construct !== null && frame.construct.elseFrom === Infinity)
-      this.#missingElse(frame);
-    this.#asm.close();
-    this.#operands.truncate(frame.height);
-    this.#operands.floor = (this.#frames.at(-1) as Frame).height;
-    this.#pushResults(frame.height, frame.results);
   }
-
-  /** An `if` without `else` hands on its parameters, which here are not on the stack. */
-  #missingElse(frame: Frame): void {
-    if (frame.params.length === 0) return;
-    this.#asm.else();
-    this.#operands.truncate(frame.height);
-    this.#operands.pushSpilled(frame.params);
-    this.#operands.flush();
-  }
-
-  /** Takes results that are on the real stack; they cannot stay there above operands that are not. */
-  #pushResults(height: number, results: readonly ValType[]): void {
-    if (!this.#operands.deferredBelow(height)) {
-      this.#operands.pushed(results);
-      return;
-    }
-    this.#operands.setSpilled(height, results);
-    this.#operands.pushSpilled(results);
-  }
-
-  // ---- instructions
 
   #instr(instr: Instr, index: number, state: WalkState): void {
     const { op } = instr;
@@ -371,7 +165,7 @@ class FunctionTranslator {
       return;
     }
     if ('block' in instr) {
-      this.#open(instr, index, state);
+      this.#constructs.open(instr, index, state);
       return;
     }
     if (op === 'else') this.#else();
@@ -433,7 +227,7 @@ class FunctionTranslator {
         return;
       default:
     }
-    if (this.#branchBack(instr)) {
+    if (this.#constructs.branchBack(instr)) {
       this.#operands.truncate(state.low);
       return;
     }
@@ -448,7 +242,7 @@ class FunctionTranslator {
   }
 
   #relabel(instr: Instr): Instr {
-    const depth = (index: number) => this.#asm.depthOf(this.#labelOf(index));
+    const depth = (index: number) => this.#asm.depthOf(this.#constructs.labelOf(index));
     if ('label' in instr) return { ...instr, label: depth(instr.label) } as Instr;
     if ('labels' in instr) return { ...instr, labels: instr.labels.map(depth) };
     if ('cast' in instr) return { ...instr, cast: { ...instr.cast, label: depth(instr.cast.label) } };
@@ -471,7 +265,7 @@ class FunctionTranslator {
     this.#lowering.outcome(this.#asm, instr, ended, (handler: Handler & { kind: 'label' }) => {
       const control = state.controls[state.controls.length - 1 - handler.label];
       const types = control === undefined ? [] : control.op === 'loop' ? control.params : control.results;
-      return { label: this.#labelOf(handler.label), types };
+      return { label: this.#constructs.labelOf(handler.label), types };
     });
     this.#lowering.state.load(this.#asm, build.vals(this.#lowering.contFunc(instr.type).results));
   }
@@ -494,14 +288,14 @@ class FunctionTranslator {
         this.#resumes.leave(point);
         this.#resumes.reenter(point);
         runtime.load(asm, results);
-        this.#pushResults(low, results);
+        this.#constructs.pushResults(low, results);
         return;
       case 'switch':
         this.#lowering.switch(asm, instr, this.#continuation(instr.type));
         this.#resumes.leave(point);
         this.#resumes.reenter(point);
         runtime.load(asm, results);
-        this.#pushResults(low, results);
+        this.#constructs.pushResults(low, results);
         return;
       case 'resume':
       case 'resume_throw':
@@ -515,7 +309,7 @@ class FunctionTranslator {
         });
         this.#finishResume(instr, ended, state);
         runtime.checks?.guest(asm, false);
-        this.#pushResults(low, results);
+        this.#constructs.pushResults(low, results);
         return;
       }
       default: {
