@@ -28,6 +28,7 @@ export async function bundle(): Promise<void> {
     entryPoints: {
       index: 'engine/index.ts',
       runtime: 'engine/runtime.ts',
+      scheduler: 'engine/scheduler/index.ts',
       asyncify: 'asyncify/index.ts',
       continuations: 'continuations/index.ts',
     },

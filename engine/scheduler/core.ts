@@ -1,0 +1,340 @@
+import type { Clock } from './clock.ts';
+import { type Coroutine, PAUSE } from './coroutine.ts';
+import { setCurrent } from './current.ts';
+import { DeadlockError, SchedulerError } from './errors.ts';
+import { Fiber } from './fiber.ts';
+import { HostWaits } from './host-waits.ts';
+import type { Home, Operation } from './operation.ts';
+import { GuardedPolicy, type Policy, type ReadyReason } from './policy.ts';
+import { type Random, seeded } from './random.ts';
+import type { Outcome, SpawnOptions, Task } from './task.ts';
+import { Timers } from './timers.ts';
+import type { TraceDetail, TraceEvent } from './trace.ts';
+
+export interface CoreOptions {
+  readonly policy: Policy;
+  readonly clock: Clock;
+  readonly seed: number;
+  readonly onTrace: ((event: TraceEvent) => void) | undefined;
+  readonly onFailure: ((task: Task, error: unknown) => void) | undefined;
+  /** There is something to do that was not there before, and nobody is in `drain`. */
+  readonly wake: () => void;
+}
+
+/** How often the time is looked at: each so many turns of tasks. */
+const TURNS_PER_LOOK = 32;
+
+/** Runs the tasks of one scheduler, as its policy says. */
+export class Core implements Home {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly hosts = new HostWaits();
+  readonly trace: ((fiber: Fiber, detail: TraceDetail) => void) | null;
+  readonly #policy: GuardedPolicy;
+  readonly #onFailure: ((task: Task, error: unknown) => void) | undefined;
+  readonly #wake: () => void;
+  /** Those that have not ended. */
+  #first: Fiber | null = null;
+  #last: Fiber | null = null;
+  #live = 0;
+  #spawned = 0;
+  /** How many tasks are in the policy's hands. */
+  #queued = 0;
+  #holds = 0;
+  /** It goes on before others, within the slice it has begun. */
+  #interrupted: { readonly fiber: Fiber; readonly left: number } | null = null;
+  #draining = false;
+  /** What a callback of the host's has thrown. */
+  #fault: { readonly error: unknown } | null = null;
+  #time = 0;
+  #until: number | null = null;
+  #broken: { readonly error: unknown } | null = null;
+
+  constructor(options: CoreOptions) {
+    const { clock, onTrace } = options;
+    this.clock = clock;
+    this.timers = new Timers(() => clock.now());
+    this.random = seeded(options.seed);
+    this.#policy = new GuardedPolicy(options.policy, this.random);
+    this.#onFailure = options.onFailure;
+    this.#wake = options.wake;
+    this.trace =
+      onTrace === undefined
+        ? null
+        : (fiber, detail) =>
+            this.#tell(() => onTrace({ time: clock.now(), task: fiber.id, name: fiber.name, ...detail } as TraceEvent));
+  }
+
+  get live(): number {
+    return this.#live;
+  }
+
+  get holds(): number {
+    return this.#holds;
+  }
+
+  /** Whether a task can run. */
+  get canRun(): boolean {
+    return this.#queued > 0 || this.#interrupted !== null;
+  }
+
+  get isRunning(): boolean {
+    return this.#draining;
+  }
+
+  /** @throws what the policy has broken the scheduler with */
+  check(): void {
+    if (this.#broken !== null) throw this.#broken.error;
+  }
+
+  spawn<T>(body: Coroutine, options: SpawnOptions): Fiber<T> {
+    const fiber = new Fiber<T>(this, ++this.#spawned, body, options);
+    const last = this.#last;
+    fiber.previous = last;
+    if (last === null) this.#first = fiber;
+    else last.next = fiber;
+    this.#last = fiber;
+    this.#live++;
+    fiber.group?.childSpawned(fiber);
+    this.ready(fiber, 'spawned');
+    if (options.signal !== undefined) fiber.listen(options.signal);
+    return fiber;
+  }
+
+  /** The policy gets a task that can run. */
+  ready(fiber: Fiber, reason: ReadyReason): void {
+    if (this.#broken !== null) return;
+    fiber.queued = true;
+    this.#queued++;
+    this.trace?.(fiber, { kind: 'ready', reason });
+    try {
+      this.#policy.ready(fiber, reason);
+    } catch (error) {
+      this.break(error);
+      return;
+    }
+    if (!this.#draining) this.#wake();
+  }
+
+  hold(): () => void {
+    this.#holds++;
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      if (--this.#holds === 0 && !this.#draining) this.#wake();
+    };
+  }
+
+  wait<T>(operation: Operation<T>, signal?: AbortSignal): Promise<T> {
+    const promise = this.hosts.wait(operation, this, signal);
+    // A deadlock has to be found also where nothing happens any more.
+    if (this.hosts.size > 0 && !this.#draining) this.#wake();
+    return promise;
+  }
+
+  ended(fiber: Fiber): void {
+    const { previous, next, outcome } = fiber;
+    if (previous === null) this.#first = next;
+    else previous.next = next;
+    if (next === null) this.#last = previous;
+    else next.previous = previous;
+    fiber.previous = null;
+    fiber.next = null;
+    this.#live--;
+    if (outcome === null) return;
+    this.trace?.(fiber, { kind: 'end', outcome: outcome.kind });
+    if (outcome.kind === 'failed' && !fiber.isObserved) this.#tell(() => this.#onFailure?.(fiber, outcome.error));
+  }
+
+  /** Calls a callback of the host's. What it throws must not come in between: it ends everything once nothing is half done. */
+  #tell(call: () => void): void {
+    if (this.#broken !== null || this.#fault !== null) return;
+    try {
+      call();
+    } catch (error) {
+      this.#fault = { error };
+      if (!this.#draining) this.#wake();
+    }
+  }
+
+  // ---- running
+
+  /**
+   * Runs tasks until none can run, or for about this time from when it is first looked at.
+   *
+   * @param time milliseconds of the host's clock
+   * @returns whether none can run
+   * @throws what the policy did wrong
+   */
+  drain(time: number): boolean {
+    this.check();
+    if (this.#draining) throw new SchedulerError('state', 'the scheduler is running');
+    this.#draining = true;
+    this.#time = time;
+    this.#until = null;
+    try {
+      this.#fire();
+      for (let turns = 1; this.canRun && this.#fault === null; turns++) {
+        if (turns % TURNS_PER_LOOK === 0) {
+          this.#fire();
+          if (this.#isOver) return false;
+        }
+        if (!this.#turn()) return false;
+      }
+      if (this.#fault !== null) throw this.#fault.error;
+      return true;
+    } catch (error) {
+      this.break(error);
+      throw error;
+    } finally {
+      this.#draining = false;
+    }
+  }
+
+  /** Where time stands still, only when nothing else can run: otherwise how long tasks take would change the schedule. */
+  #fire(): void {
+    if (this.timers.size > 0 && !(this.canRun && 'skipTo' in this.clock)) this.timers.fire();
+  }
+
+  /** Whether the host has to have a turn. Short runs do without a look at the time. */
+  get #isOver(): boolean {
+    const now = performance.now();
+    this.#until ??= now + this.#time;
+    return now >= this.#until;
+  }
+
+  /** @returns false where the host has to have a turn */
+  #turn(): boolean {
+    let fiber: Fiber | null;
+    let slice: number;
+    if (this.#interrupted !== null) {
+      fiber = this.#interrupted.fiber;
+      slice = this.#interrupted.left;
+      this.#interrupted = null;
+    } else {
+      fiber = this.#take();
+      // It was cancelled while it was in the policy's hands.
+      if (fiber === null) return true;
+      slice = this.#policy.slice(fiber);
+    }
+    this.trace?.(fiber, { kind: 'run' });
+    const before = setCurrent(fiber);
+    try {
+      return this.#run(fiber, slice);
+    } finally {
+      setCurrent(before);
+    }
+  }
+
+  #take(): Fiber | null {
+    const task = this.#policy.next();
+    if (task === undefined) throw this.#policy.error(`returned no task from next(), and ${this.#queued} can run`);
+    if (!(task instanceof Fiber) || task.core !== this) {
+      throw this.#policy.error('returned what is no task of its scheduler from next()');
+    }
+    if (!task.queued) {
+      throw this.#policy.error(`returned task "${task.name}" from next(), which is ${task.state} and not runnable`);
+    }
+    task.queued = false;
+    this.#queued--;
+    return task.outcome === null ? task : null;
+  }
+
+  #run(fiber: Fiber, slice: number): boolean {
+    const { body } = fiber;
+    let begun = fiber.state !== 'new';
+    fiber.state = 'running';
+    for (let left = slice; ; ) {
+      const { input, value } = fiber;
+      fiber.input = 'none';
+      fiber.value = undefined;
+      let pause: ReturnType<Coroutine['resume']>;
+      try {
+        if (input === 'error') pause = body.throw(fiber, value, left);
+        else if (input === 'none' && begun && fiber.isCancelling) pause = body.throw(fiber, fiber.takeReason(), left);
+        else pause = body.resume(fiber, value, left);
+      } catch (error) {
+        this.#policy.ran(fiber, body.used);
+        this.closing(fiber, fiber.failure(error));
+        return true;
+      }
+      begun = true;
+      this.#policy.ran(fiber, body.used);
+      left -= body.used;
+      switch (pause) {
+        case PAUSE.done:
+          this.closing(fiber, { kind: 'done', value: body.result });
+          return true;
+        case PAUSE.yielded:
+          fiber.ready('yielded');
+          return true;
+        case PAUSE.spent:
+          fiber.ready('preempted');
+          return true;
+        case PAUSE.interrupted:
+          if (!this.#isOver) break;
+          fiber.state = 'runnable';
+          this.#interrupted = { fiber, left };
+          return false;
+        default:
+          if (this.#block(fiber, pause)) return true;
+      }
+    }
+  }
+
+  /** @returns whether the task waits; otherwise it goes on with an exception */
+  #block(fiber: Fiber, operation: Operation<unknown>): boolean {
+    if (fiber.isCancelling) {
+      fiber.setError(fiber.takeReason());
+      return false;
+    }
+    try {
+      fiber.block(operation);
+    } catch (error) {
+      fiber.setError(error);
+      return false;
+    }
+    this.trace?.(fiber, { kind: 'block', on: fiber.blockedOn ?? '' });
+    return true;
+  }
+
+  /** The body of a task is over; the task is when its groups are. */
+  closing(fiber: Fiber, outcome: Outcome<unknown>): void {
+    if (fiber.outcome !== null) return;
+    fiber.state = 'closing';
+    const open = fiber.groups.filter((group) => !group.close(() => this.closing(fiber, outcome)));
+    if (open.length > 0) {
+      const reason = outcome.kind === 'failed' ? outcome.error : outcome.kind === 'cancelled' ? outcome.reason : null;
+      if (outcome.kind !== 'done') for (const group of open.toReversed()) group.cancel(reason);
+      return;
+    }
+    const errors = fiber.groups.flatMap((group) => group.unreported());
+    if (errors.length === 0) fiber.end(outcome);
+    else {
+      const all = outcome.kind === 'failed' ? [outcome.error, ...errors] : errors;
+      fiber.end({ kind: 'failed', error: new AggregateError(all, `tasks in groups of task "${fiber.name}" failed`) });
+    }
+  }
+
+  // ---- when nothing runs
+
+  /** The tasks that wait for each other; null: something may still happen, or there are none. */
+  deadlock(): DeadlockError | null {
+    if (this.canRun || this.#live === 0 || this.#holds > 0 || this.timers.size > 0) return null;
+    const tasks = [];
+    for (let fiber = this.#first; fiber !== null; fiber = fiber.next) tasks.push(fiber.describe());
+    return new DeadlockError(tasks);
+  }
+
+  /** No task can be run any more: all of them end with the error. */
+  break(error: unknown): void {
+    if (this.#broken !== null) return;
+    this.#broken = { error };
+    this.#interrupted = null;
+    this.#queued = 0;
+    for (let fiber = this.#first; fiber !== null; fiber = this.#first) fiber.abandon(error);
+    this.hosts.rejectAll(error);
+  }
+}

@@ -1,0 +1,16 @@
+export { type Clock, hostClock, type RealClock, type SkippingClock, VirtualClock } from './clock.ts';
+export { currentTask } from './current.ts';
+export { type BlockedTask, DeadlockError, SchedulerError, type SchedulerErrorKind } from './errors.ts';
+export { TaskGroup } from './group.ts';
+export * from './guest/index.ts';
+export type { Yielded } from './host-coroutine.ts';
+export { type Cancelled, type Home, Operation, PENDING, type Pending, Waiter } from './operation.ts';
+export * from './policies/index.ts';
+export type { Policy, ReadyReason } from './policy.ts';
+export * from './primitives/index.ts';
+export { type Random, seeded } from './random.ts';
+export { type Returned, Scheduler, type SchedulerOptions } from './scheduler.ts';
+export { requested, settled } from './settled.ts';
+export type { Outcome, SpawnOptions, Task, TaskState } from './task.ts';
+export { giveWay, sleep, sleepUntil, type Timer, type Timers } from './timers.ts';
+export type { TraceEvent } from './trace.ts';
