@@ -34,7 +34,12 @@ export function contRef(g: Gen, cont: TypeIdx): void {
 function fresh(g: Gen, cont: TypeIdx): void {
   const comp = g.types.comp(cont);
   if (comp.kind !== 'cont') throw new RangeError(`type ${cont} is no continuation type`);
-  if (cont === g.world.openCont && g.world.affords(g.world.subFunc) && g.rng.chance(0.5)) {
+  if (
+    cont === g.world.openCont &&
+    g.world.options.supertypes &&
+    g.world.affords(g.world.subFunc) &&
+    g.rng.chance(0.5)
+  ) {
     fresh(g, g.world.subCont);
     return;
   }

@@ -22,7 +22,7 @@ import { interrupted, plain, type Way } from './ways.ts';
 const QUIET = { out: () => {}, err: () => {}, isTerminal: false };
 const CLOSED = plain('closed');
 const LINKED = plain('linked');
-const FULL = { switch: true, throwRef: true, stats: false };
+const FULL = { switch: true, throwRef: true, supertypes: true, stats: false };
 
 describe('the generator', () => {
   it('makes the same program for the same seed, and others for others', () => {

@@ -47,7 +47,7 @@ export async function fuzz(options: FuzzOptions & { readonly engine: Engine | nu
   return rounds(options, async (seeds, examined) => {
     const programs = seeds.map((seed, at) =>
       // Every fourth counts what happens in it; its code is twice as long.
-      generate(seed, { switch: full, throwRef: full, stats: at % 4 === 0 }),
+      generate(seed, { switch: full, throwRef: full, supertypes: engine?.supertypes ?? true, stats: at % 4 === 0 }),
     );
     const natives = engine === null ? [] : runNatively(engine, programs);
     for (const [at, program] of programs.entries()) {

@@ -8,6 +8,8 @@ export interface GenerateOptions {
   readonly switch: boolean;
   /** With `resume_throw_ref`. */
   readonly throwRef: boolean;
+  /** With continuations that are resumed by a supertype of their type. */
+  readonly supertypes: boolean;
   /** With counters of the interesting things that happen, in exported globals `stat:…`. */
   readonly stats: boolean;
 }
