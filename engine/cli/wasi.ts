@@ -1,5 +1,6 @@
 import { readSync } from 'node:fs';
 import { ConsoleStdout, Fd, WASI, wasi } from '@bjorn3/browser_wasi_shim';
+import { leaveByTrap } from '../process/errors.ts';
 import { GuestMemory } from '../process/index.ts';
 import type { WasiImports } from '../wasi/index.ts';
 import { CommandError, type Io } from './command.ts';
@@ -88,7 +89,7 @@ export function createWorld({ args, env, folders }: WorldOptions, io: Io): World
     },
     proc_exit(status: number) {
       exitStatus = status >>> 0;
-      exit();
+      leaveByTrap();
     },
   };
   return {
@@ -101,15 +102,4 @@ export function createWorld({ args, env, folders }: WorldOptions, io: Io): World
       return exitStatus;
     },
   };
-}
-
-// (module (func (export "") unreachable))
-const TRAPPING = Uint8Array.of(
-  ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0, 7, 4, 1, 0, 0, 0, 10, 5, 1, 3, 0, 0, 0x0b],
-);
-
-/** Ends the program by a trap: an exception of JavaScript could be caught by the program's `catch_all`. */
-function exit(): never {
-  const trap = new WebAssembly.Instance(new WebAssembly.Module(TRAPPING)).exports[''] as () => never;
-  return trap();
 }
