@@ -15,6 +15,12 @@ export interface BlockingCall {
   interrupted(): unknown;
   /** Whether SA_RESTART starts it again instead (signal(7), "Interruption of system calls"). */
   readonly restartable?: boolean;
+  /** A handler runs while it waits, and then it goes on waiting: no EINTR, and its place among others who wait is kept. */
+  readonly persistent?: boolean;
+  /** It only lets others have their turn. */
+  readonly givesWay?: boolean;
+  /** What it waits for, for reports. Default: the import's name. */
+  describe?(): string;
   /** What the call returns while it is being suspended: a BigInt where the import's result is an i64. Default 0. */
   readonly placeholder?: unknown;
 }
@@ -59,6 +65,19 @@ export class WaitingCall {
     return this.#call.restartable === true;
   }
 
+  get persistent(): boolean {
+    return this.#call.persistent === true;
+  }
+
+  get givesWay(): boolean {
+    return this.#call.givesWay === true;
+  }
+
+  /** What it waits for. */
+  describe(): string {
+    return this.#call.describe?.() ?? this.name;
+  }
+
   get placeholder(): unknown {
     return this.#call.placeholder ?? 0;
   }
@@ -69,6 +88,12 @@ export class WaitingCall {
     const stop = this.#stop;
     this.#stop = null;
     if (this.#settled === null) stop?.();
+  }
+
+  /** Stops waiting: the call returns this. */
+  settle(...results: readonly unknown[]): void {
+    this.cancel();
+    this.#settled = { kind: 'returned', results };
   }
 
   /** Stops waiting: the call returns that it was interrupted. */

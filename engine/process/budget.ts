@@ -10,6 +10,8 @@ export interface Budget {
   rearm(): void;
   /** Whether the guest, having yielded, has used up its budget. */
   readonly spent: boolean;
+  /** How many polls it has passed since the budget was set; 0 where they are not counted. */
+  readonly used: number;
 }
 
 /** The largest budget of polls. */
@@ -20,12 +22,14 @@ export class FuelBudget implements Budget {
   /** What was left when a yield was asked for. */
   #reserve = 0;
   #requested = false;
+  #polls = 0;
 
   constructor(fuel: WebAssembly.Global) {
     this.#fuel = fuel;
   }
 
   set(polls: number): void {
+    this.#polls = polls;
     this.#fuel.value = polls - 1;
     this.#reserve = 0;
     this.#requested = false;
@@ -49,6 +53,10 @@ export class FuelBudget implements Budget {
 
   get spent(): boolean {
     return !this.#requested || this.#fuel.value + this.#reserve < 0;
+  }
+
+  get used(): number {
+    return Math.min(Math.max(this.#polls - 1 - this.#fuel.value - this.#reserve, 0), this.#polls);
   }
 }
 
@@ -75,5 +83,9 @@ export class EpochBudget implements Budget {
 
   get spent(): boolean {
     return (this.#word.read() & ~(EPOCH.signal | EPOCH.remote)) !== 0;
+  }
+
+  get used(): number {
+    return 0;
   }
 }

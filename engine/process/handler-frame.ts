@@ -35,6 +35,8 @@ export interface Interruption {
   readonly stackPointer: number | null;
   /** Whether that runs on the alternate stack, for guests without a stack pointer. */
   readonly onAltStack: boolean;
+  /** The lowest address of the thread's shadow stack. */
+  readonly stackLow: number;
 }
 
 /**
@@ -51,7 +53,7 @@ export function pushFrame(guest: Guest, altStack: AltStack, interruption: Interr
   // A guest without a stack pointer has no place for information but an alternate stack that is not in use.
   const top = useAlt ? (altStack.top ?? 0) : stackPointer === null ? null : stackPointer - RED_ZONE;
   if (top === null) return { stackPointer: null, onAltStack: nested, ...none };
-  const low = useAlt || nested ? restored.sp : guest.stackLow;
+  const low = useAlt || nested ? restored.sp : interruption.stackLow;
   const start = align(top);
   const withInfo = hasFlag(action, 'SIGINFO') && guest.memory !== null;
   const end = withInfo ? align(start - INFO_SIZE) : start;

@@ -102,7 +102,7 @@ class SignalFunctions {
       sigaction: (signal = 0, act = 0, old = 0) => this.#sigaction(signal, act, old),
       sigprocmask: (how = 0, set = 0, old = 0) => this.#sigprocmask(how, set, old),
       sigpending: (set = 0) => {
-        writeSigset(this.#memory.required(pointer(set), SIZE.sigset), process.signals.sigpending());
+        writeSigset(this.#memory.required(pointer(set), SIZE.sigset), process.runner.signals.sigpending());
         return 0;
       },
       sigsuspend: (set = 0) => {
@@ -114,8 +114,11 @@ class SignalFunctions {
       sigaltstack: (stack = 0, old = 0) => this.#sigaltstack(stack, old),
       kill: (pid = 0, signal = 0) => this.#send('kill', this.#target(pid), signal, own(SI.USER)),
       raise: (signal = 0) => {
-        if (signal === 0) return this.#done('raise');
-        return this.#send('raise', process, signal, own(SI.TKILL));
+        if (signal !== 0 && !isSigno(signal)) throw new SignalError('EINVAL', `there is no signal ${signal}`);
+        if (!process.killThread(process.runner.signals, signal, own(SI.TKILL))) {
+          throw new SignalError('EAGAIN', 'too many signals wait');
+        }
+        return this.#done('raise');
       },
       sigqueue: (pid = 0, signal = 0, value = 0) =>
         this.#send('sigqueue', this.#target(pid), signal, own(SI.QUEUE, BigInt(value >>> 0))),
@@ -180,7 +183,7 @@ class SignalFunctions {
   }
 
   #sigprocmask(how: number, set: number, old: number): unknown {
-    const { signals } = this.#process;
+    const { signals } = this.#process.runner;
     const view = this.#memory.optional(pointer(set), SIZE.sigset);
     const before: SigSet = signals.blocked;
     if (view !== null) signals.sigprocmask(how, readSigset(view));

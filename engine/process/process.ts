@@ -1,5 +1,15 @@
 import type { Checker, Imports, Store } from '../../continuations/index.ts';
-import { SI, SIGALRM, SIGCONT, SIGSTOP, type SigInfo, SignalState, type SigSet, signo } from '../signals/index.ts';
+import {
+  SI,
+  SIGALRM,
+  SIGCONT,
+  SIGSTOP,
+  type SigInfo,
+  SignalState,
+  type Signo,
+  type SigSet,
+  signo,
+} from '../signals/index.ts';
 import type { Activation } from './activation.ts';
 import type { BlockingCall } from './blocking.ts';
 import { POLL_LIMIT } from './budget.ts';
@@ -16,6 +26,17 @@ import { RemoteControl } from './remote.ts';
 import { type Pause, Runner } from './runner.ts';
 import { Slices } from './slices.ts';
 
+/** Runs the threads of a process, in the place of the process's own loop. */
+export interface Conductor {
+  /** Whose turn it is; null: nobody's. */
+  readonly active: Runner | null;
+  /** The main thread may be able to go on. */
+  wake(): void;
+  /** A signal was sent. @param thread whose it is; null: nobody's yet, as all block it */
+  signaled(signal: Signo, thread: SignalState | null): void;
+  ended(): void;
+}
+
 let lastPid = 1;
 
 /**
@@ -30,6 +51,7 @@ export class Process implements Home {
   readonly #timer = new IntervalTimer(() => this.kill(SIGALRM, { code: SI.KERNEL }));
   #resolve: (status: ExitStatus) => void = () => {};
   #runner: Runner | null = null;
+  #conductor: Conductor | null = null;
   #checker: Checker | null = null;
   #begun = false;
   #looping = false;
@@ -107,13 +129,13 @@ export class Process implements Home {
     }
     this.#runner = new Runner(guest, this.signals, {
       wake: () => this.#notify(),
-      collect: () => this.#collect(),
+      collect: () => this.collect(),
       stopped: (signal) => this.#options.onStop?.(signal),
       ended: (status) => this.#finished(status),
       returned: this.#checker && ((before, after) => this.#checker?.stackPointer(before, after)),
     });
     this.#slices = new Slices(this.#runner, this.#options.slice ?? DEFAULT_SLICE);
-    this.#control?.open(word, () => this.#collect());
+    this.#control?.open(word, () => this.collect());
   }
 
   get #attached(): Runner {
@@ -128,7 +150,7 @@ export class Process implements Home {
 
   /** The guest, for imports that work on it. @throws ProcessError before `attach` */
   get guest(): Guest {
-    return this.#attached.guest;
+    return this.runner.guest;
   }
 
   /** How it ended; null: it has not. */
@@ -139,7 +161,7 @@ export class Process implements Home {
   get state(): ProcessState {
     const runner = this.#runner;
     if (runner?.ended) return 'ended';
-    if (runner?.isRunning) return 'running';
+    if (this.#running !== null) return 'running';
     if (this.signals.stopped) return 'stopped';
     if (runner === null || !this.#begun) return 'new';
     const top = runner.stack.at(-1);
@@ -206,17 +228,31 @@ export class Process implements Home {
    * @throws SignalError EINVAL where there is no such signal
    */
   kill(signal: number | string, info: Partial<Omit<SigInfo, 'signo'>> = {}): boolean {
+    return this.#send(signal, info, null);
+  }
+
+  /**
+   * Sends a signal to one thread (pthread_kill(3)); what it does by default it does to the whole process.
+   *
+   * @param thread what `signals` of the thread's runner is
+   */
+  killThread(thread: SignalState, signal: number | string, info: Partial<Omit<SigInfo, 'signo'>> = {}): boolean {
+    return this.#send(signal, info, thread);
+  }
+
+  #send(signal: number | string, info: Partial<Omit<SigInfo, 'signo'>>, thread: SignalState | null): boolean {
     if (signal === 0) return this.status === null;
     const number = signo(signal);
     if (this.status !== null) return false;
-    const sent = this.signals.send({ signo: number, code: SI.USER, pid: 0, value: 0n, ...info });
-    const runner = this.#runner;
-    if (runner?.isRunning) {
-      if (this.signals.deliverable) runner.budget.request();
-    } else if (runner !== null && this.signals.fatal !== null) {
-      runner.finish({ kind: 'signaled', signal: this.signals.fatal });
-    }
+    const full: SigInfo = { signo: number, code: SI.USER, pid: 0, value: 0n, ...info };
+    const sent = thread === null ? this.signals.send(full) : thread.send(full, 'thread');
+    const running = this.#running;
+    const { fatal } = this.signals;
+    if (running !== null) {
+      if (running.signals.deliverable) running.budget.request();
+    } else if (fatal !== null) this.#runner?.finish({ kind: 'signaled', signal: fatal });
     this.#notify();
+    this.#conductor?.signaled(number, thread ?? this.signals.recipient(number));
     return sent !== 'lost';
   }
 
@@ -237,6 +273,7 @@ export class Process implements Home {
    */
   suspend(): Interrupted {
     const runner = this.#attached;
+    if (this.#conductor !== null) throw new ProcessError('state', 'the process has threads, which cannot be taken away');
     if (runner.isRunning) throw new ProcessError('state', 'the process is running');
     if (!this.#begun && runner.ended === null) this.#begin();
     if (runner.stack.length === 0) throw new ProcessError('state', 'the process is computing nothing');
@@ -279,22 +316,43 @@ export class Process implements Home {
    * @throws ProcessError `cannot-suspend` where a host function stands between, `not-suspending` for any other import
    */
   block(name: string, call: BlockingCall): unknown {
-    return this.#attached.block(name, call);
+    return this.runner.block(name, call);
   }
 
   /** Ends the process from within an import (WASI, `proc_exit`). Does not return. */
   exit(status: number): never {
-    return this.#attached.exit(status >>> 0);
+    return this.runner.exit(status >>> 0);
   }
 
   /** To be called by imports that send signals: a signal that ends the process does so before they return. */
   leaveIfKilled(): void {
-    if (this.signals.fatal !== null && this.#attached.isRunning) leaveByTrap();
+    if (this.signals.fatal !== null && this.#running !== null) leaveByTrap();
   }
 
-  /** The runner, for the signal imports. */
+  /** That of the thread whose turn it is, or else of the main thread. */
   get runner(): Runner {
-    return this.#attached;
+    return this.#conductor?.active ?? this.#attached;
+  }
+
+  /** Whose guest code has called the host. */
+  get #running(): Runner | null {
+    const runner = this.#conductor?.active ?? this.#runner;
+    return runner?.isRunning ? runner : null;
+  }
+
+  /**
+   * Has others run the process: its threads are tasks of a scheduler (engine/threads).
+   *
+   * @returns the main thread's runner
+   * @throws ProcessError for a process that was started or has no guest
+   */
+  conduct(conductor: Conductor): Runner {
+    if (this.#looping) throw new ProcessError('state', 'the process was started before');
+    const main = this.#attached;
+    this.#begin();
+    this.#looping = true;
+    this.#conductor = conductor;
+    return main;
   }
 
   /** ITIMER_REAL. */
@@ -339,8 +397,8 @@ export class Process implements Home {
     }
   }
 
-  /** Takes in the signals that another thread has sent. */
-  #collect(): void {
+  /** Takes in the signals that another thread of the host has sent. */
+  collect(): void {
     for (const { signo, ...info } of this.#control?.take() ?? []) this.kill(signo, info);
   }
 
@@ -363,6 +421,7 @@ export class Process implements Home {
     const wake = this.#wake;
     this.#wake = null;
     wake?.();
+    this.#conductor?.wake();
   }
 
   #awakened(): Promise<void> {
@@ -382,5 +441,6 @@ export class Process implements Home {
     this.#control?.finish(status);
     this.#resolve(status);
     this.#notify();
+    this.#conductor?.ended();
   }
 }

@@ -19,18 +19,27 @@ const RESUMES_PER_SLICE = 1024;
 /** Handlers that interrupt each other; natively the stack would be full. */
 export const NESTING_LIMIT = 10_000;
 
-interface Handlers {
-  /** Something happened that may let the process go on. */
+export interface Handlers {
+  /** Something happened that may let the thread go on. */
   readonly wake: () => void;
   /** Takes in the signals that other threads have sent. */
   readonly collect: () => void;
   readonly stopped: (signal: Signo) => void;
-  readonly ended: (status: ExitStatus) => void;
+  /** It is over; `returned`: what it was to run has returned. */
+  readonly ended: (status: ExitStatus, returned: boolean) => void;
+  /** A signal's handler is about to run. */
+  readonly delivered?: (signal: Signo) => void;
   /** In tests: a handler has returned, which began with the first stack pointer and ended with the second. */
   readonly returned: ((before: number, after: number) => void) | null;
 }
 
-/** Runs the computations of one guest: its entry, and handlers on top of what they interrupted. */
+/** The shadow stack of a thread; it grows down. */
+export interface StackRange {
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Runs the computations of one thread of a guest: its entry, and handlers on top of what they interrupted. */
 export class Runner {
   readonly guest: Guest;
   readonly signals: SignalState;
@@ -38,20 +47,24 @@ export class Runner {
   readonly altStack = new AltStack();
   readonly #handlers: Handlers;
   readonly #initialStackPointer: number | null;
+  readonly #stackLow: number;
   #stack: Activation[] = [];
   #running: Activation | null = null;
   #entered: WaitingCall | null = null;
-  #leaving: { readonly entry: number; readonly argument: number; readonly mask: SigSet } | null = null;
+  /** What it goes on with in the place of everything that it does; `nothing`: it ends. */
+  #leaving: { readonly entry: number; readonly argument: number; readonly mask: SigSet } | 'nothing' | null = null;
   #exitStatus: number | null = null;
   #spent = false;
   ended: ExitStatus | null = null;
 
-  constructor(guest: Guest, signals: SignalState, handlers: Handlers) {
+  /** @param stack where the thread's lies; default: the guest's own, with which it was instantiated */
+  constructor(guest: Guest, signals: SignalState, handlers: Handlers, stack?: StackRange) {
     this.guest = guest;
     this.signals = signals;
     this.budget = guest.budget();
     this.#handlers = handlers;
-    this.#initialStackPointer = guest.stackPointer;
+    this.#initialStackPointer = stack?.high ?? guest.stackPointer;
+    this.#stackLow = stack?.low ?? guest.stackLow;
   }
 
   /** What runs, outermost first; the last is on top. */
@@ -149,10 +162,11 @@ export class Runner {
         throw new SignalError('EFAULT', 'too many handlers interrupted each other');
       const { stackPointer } = top;
       const onAltStack = top.handler?.frame.onAltStack ?? false;
-      const frame = pushFrame(this.guest, this.altStack, { info, action, mask, stackPointer, onAltStack });
+      const interruption = { info, action, mask, stackPointer, onAltStack, stackLow: this.#stackLow };
+      const frame = pushFrame(this.guest, this.altStack, interruption);
       const { call } = top;
       let restart: WaitingCall | null = null;
-      if (call !== null && call.settled === null) {
+      if (call !== null && call.settled === null && !call.persistent) {
         if (call.restartable && hasFlag(action, 'RESTART')) {
           call.cancel();
           restart = call;
@@ -160,6 +174,7 @@ export class Runner {
       }
       top.maskAfterwards = null;
       this.signals.enterHandler(delivery);
+      this.#handlers.delivered?.(info.signo);
       const args = [handler, info.signo, frame.info, frame.context, action.flags];
       const activation = this.fresh(DISPATCHER, args);
       activation.stackPointer = frame.stackPointer;
@@ -217,7 +232,7 @@ export class Runner {
   #returned(top: Activation): void {
     this.#stack.pop();
     if (top.handler === null) {
-      this.finish({ kind: 'exited', status: 0, results: this.guest.results(top.entry) });
+      this.#finish({ kind: 'exited', status: 0, results: this.guest.results(top.entry) }, true);
       return;
     }
     const { frame, mask, restart } = top.handler;
@@ -236,6 +251,10 @@ export class Runner {
     if (leaving === null) return;
     this.#leaving = null;
     for (const { call } of this.#stack) call?.cancel();
+    if (leaving === 'nothing') {
+      this.#stack = [];
+      return;
+    }
     this.signals.blocked = leaving.mask;
     this.#stack = [this.fresh(ENTER, [leaving.entry, leaving.argument])];
   }
@@ -311,6 +330,22 @@ export class Runner {
     return this.block(name, { start: () => () => {}, interrupted: () => 0 });
   }
 
+  /** Has the running thread end, without ending the process: no frame of it runs again. */
+  abandon(name: string): unknown {
+    this.requireSuspendable(name);
+    this.#leaving = 'nothing';
+    return this.block(name, { start: () => () => {}, interrupted: () => 0, persistent: true });
+  }
+
+  /** Throws a value where the thread is suspended; a call it waits in is given up. */
+  raise(error: unknown): void {
+    const top = this.#stack.at(-1);
+    if (top === undefined) return;
+    top.call?.cancel();
+    top.call = null;
+    top.exception = { value: error };
+  }
+
   /** Ends the process from within the guest. */
   exit(status: number): never {
     this.#exitStatus = status;
@@ -318,11 +353,15 @@ export class Runner {
   }
 
   finish(status: ExitStatus): void {
+    this.#finish(status, false);
+  }
+
+  #finish(status: ExitStatus, returned: boolean): void {
     if (this.ended !== null) return;
     this.ended = status;
     for (const { call } of this.#stack) call?.cancel();
     this.#stack = [];
-    this.#handlers.ended(status);
+    this.#handlers.ended(status, returned);
   }
 
   /** The guest's stack pointer now, and whether that is on the alternate stack. */

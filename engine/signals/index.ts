@@ -10,4 +10,4 @@ export {
 export { type ErrnoTable, type ErrorName, LINUX_ERRNO, SignalError, WASI_ERRNO } from './errno.ts';
 export * from './numbers.ts';
 export { SigSet } from './sigset.ts';
-export { type Delivery, type Sent, SIG_HOW, SignalState } from './state.ts';
+export { type Delivery, type Directed, type Sent, SIG_HOW, SignalState } from './state.ts';

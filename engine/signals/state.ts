@@ -31,13 +31,46 @@ export type Delivery =
   | { readonly kind: 'terminate'; readonly signal: Signo }
   | { readonly kind: 'stop'; readonly signal: Signo };
 
-/** The signals of one process: what waits, what is blocked, and what is done about each (signal(7)). */
+/** Whom a signal is sent to: any thread of the process that does not block it, or this one. */
+export type Directed = 'process' | 'thread';
+
+/** What all threads of a process have in common (signal(7)): the actions, what waits for any of them, whether they are stopped. */
+class Shared {
+  readonly pending = new PendingSignals();
+  readonly actions = new Map<Signo, SigAction>();
+  /** The main thread first. */
+  readonly threads = new Set<SignalState>();
+  stopped = false;
+  fatal: Signo | null = null;
+}
+
+/** The signals of one thread, and of its process: what waits, what is blocked, and what is done about each (signal(7)). */
 export class SignalState {
-  readonly #pending = new PendingSignals();
-  readonly #actions = new Map<Signo, SigAction>();
+  readonly #shared: Shared;
+  /** What waits for this thread only. */
+  readonly #own = new PendingSignals();
   #blocked = SigSet.empty;
-  #stopped = false;
-  #fatal: Signo | null = null;
+
+  /** Of the main thread of a new process; `parent`: of a thread that this one makes, which blocks what its maker does. */
+  constructor(parent?: SignalState) {
+    this.#shared = parent === undefined ? new Shared() : parent.#shared;
+    this.#shared.threads.add(this);
+    if (parent !== undefined) this.#blocked = parent.#blocked;
+  }
+
+  /** The thread has ended: what waits for it alone goes with it. */
+  end(): void {
+    this.#shared.threads.delete(this);
+  }
+
+  /**
+   * The thread that a process-directed signal goes to (kernel/signal.c, complete_signal): the main thread if it does not block
+   * it, or else another; null: all block it, and it waits.
+   */
+  recipient(signal: Signo): SignalState | null {
+    for (const thread of this.#shared.threads) if (!thread.#blocked.has(signal)) return thread;
+    return null;
+  }
 
   get blocked(): SigSet {
     return this.#blocked;
@@ -50,22 +83,22 @@ export class SignalState {
 
   /** Whether a stop signal was delivered, and no SIGCONT or SIGKILL sent since. */
   get stopped(): boolean {
-    return this.#stopped;
+    return this.#shared.stopped;
   }
 
-  /** Everything that waits, blocked or not. */
+  /** Everything that waits for this thread or any, blocked or not. */
   get pending(): SigSet {
-    return this.#pending.set;
+    return this.#own.set.union(this.#shared.pending.set);
   }
 
   /** sigpending(2): what waits because it is blocked. */
   sigpending(): SigSet {
-    return this.#pending.set.intersection(this.#blocked);
+    return this.pending.intersection(this.#blocked);
   }
 
   /** The action of a signal. */
   action(signal: Signo): SigAction {
-    return this.#actions.get(signal) ?? DEFAULT_ACTION;
+    return this.#shared.actions.get(signal) ?? DEFAULT_ACTION;
   }
 
   /**
@@ -80,9 +113,15 @@ export class SignalState {
     }
     checkFlags(action.flags);
     const old = this.action(signal);
-    this.#actions.set(signal, { ...action, mask: action.mask.difference(UNBLOCKABLE) });
-    if (this.#ignores(signal)) this.#pending.remove(SigSet.of(signal));
+    this.#shared.actions.set(signal, { ...action, mask: action.mask.difference(UNBLOCKABLE) });
+    if (this.#ignores(signal)) this.#drop(SigSet.of(signal));
     return old;
+  }
+
+  /** Nobody's any more. */
+  #drop(signals: SigSet): void {
+    this.#shared.pending.remove(signals);
+    for (const thread of this.#shared.threads) thread.#own.remove(signals);
   }
 
   /**
@@ -112,44 +151,52 @@ export class SignalState {
   /**
    * Generates a signal (kernel/signal.c, send_signal): SIGCONT lets a stopped process go on and drops stop signals that wait,
    * a stop signal drops SIGCONT, whatever is done about them and whether or not they are blocked. `lost`: too many wait.
+   *
+   * @param directed `thread`: as by pthread_kill(3); what it does by default it does to the whole process all the same
    */
-  send(info: SigInfo): Sent {
+  send(info: SigInfo, directed: Directed = 'process'): Sent {
+    const shared = this.#shared;
     const { signo } = info;
     if (signo === SIGCONT) {
-      this.#pending.remove(STOPS);
-      this.#stopped = false;
-    } else if (STOPS.has(signo)) this.#pending.remove(CONTINUE);
+      this.#drop(STOPS);
+      shared.stopped = false;
+    } else if (STOPS.has(signo)) this.#drop(CONTINUE);
     if (signo === SIGKILL) {
-      this.#fatal = SIGKILL;
+      shared.fatal = SIGKILL;
       return 'pending';
     }
     // What is blocked is never ignored: the action may be another one once it is unblocked.
-    const blocked = this.#blocked.has(signo);
-    if (!blocked && this.#ignores(signo)) return 'ignored';
-    if (!this.#pending.add(info)) return 'lost';
+    if (!this.#blocked.has(signo) && this.#ignores(signo)) return 'ignored';
+    const queue = directed === 'thread' ? this.#own : shared.pending;
+    if (!queue.add(info)) return 'lost';
     // As in complete_signal: a signal sure to end the process does so before others that wait.
-    if (!blocked && !this.#stopped && this.#default(signo) === 'terminate') this.#fatal ??= signo;
+    const open = directed === 'thread' ? !this.#blocked.has(signo) : this.recipient(signo) !== null;
+    if (open && !shared.stopped && this.#default(signo) === 'terminate') shared.fatal ??= signo;
     return 'pending';
   }
 
   /** Whether `take` has something to deliver. */
   get deliverable(): boolean {
-    if (this.#fatal !== null) return true;
-    return !this.#stopped && this.#pending.next(this.#blocked) !== null;
+    const { fatal, stopped, pending } = this.#shared;
+    if (fatal !== null) return true;
+    return !stopped && (this.#own.next(this.#blocked) ?? pending.next(this.#blocked)) !== null;
   }
 
   /** The signal that ends the process whatever else waits, or null. */
   get fatal(): Signo | null {
-    return this.#fatal;
+    return this.#shared.fatal;
   }
 
   /** Takes the next signal that has an effect; null: there is none. What is ignored by now goes without a word. */
   take(): Delivery | null {
-    if (this.#fatal !== null) return { kind: 'terminate', signal: this.#fatal };
-    while (!this.#stopped) {
-      const signal = this.#pending.next(this.#blocked);
+    const shared = this.#shared;
+    if (shared.fatal !== null) return { kind: 'terminate', signal: shared.fatal };
+    while (!shared.stopped) {
+      // Those of the thread's own first (kernel/signal.c, dequeue_signal).
+      const own = this.#own.next(this.#blocked);
+      const signal = own ?? shared.pending.next(this.#blocked);
       if (signal === null) return null;
-      const info = this.#pending.take(signal);
+      const info = (own === null ? shared.pending : this.#own).take(signal);
       const action = this.action(signal);
       if (action.disposition.kind === 'handler') {
         return { kind: 'handler', info, handler: action.disposition.handler, action };
@@ -159,7 +206,7 @@ export class SignalState {
         case 'core':
           return { kind: 'terminate', signal };
         case 'stop':
-          this.#stopped = true;
+          shared.stopped = true;
           return { kind: 'stop', signal };
         case 'ignore':
         case 'continue':
@@ -173,7 +220,7 @@ export class SignalState {
   /** Applies what entering a handler does: SA_RESETHAND, and the mask while it runs (sigaction(2)). */
   enterHandler({ info, action }: Extract<Delivery, { kind: 'handler' }>): void {
     if (hasFlag(action, 'RESETHAND')) {
-      this.#actions.set(info.signo, { ...action, disposition: { kind: 'default' } });
+      this.#shared.actions.set(info.signo, { ...action, disposition: { kind: 'default' } });
     }
     const mask = this.#blocked.union(action.mask);
     this.blocked = hasFlag(action, 'NODEFER') ? mask : mask.with(info.signo);
