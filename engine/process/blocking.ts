@@ -61,6 +61,11 @@ export class WaitingCall {
     return this.#settled;
   }
 
+  /** What was given to `block`. */
+  get source(): BlockingCall {
+    return this.#call;
+  }
+
   get restartable(): boolean {
     return this.#call.restartable === true;
   }

@@ -5,17 +5,18 @@ import { type EpochWord, GlobalWord, SharedWord } from './epoch-word.ts';
 import { ProcessError } from './errors.ts';
 import { GuestMemory } from './memory.ts';
 
-/** A suspended computation of the guest's, which only the guest's own instance can resume. */
+/** A computation of the guest's, which only the guest's own instance can resume: each time it is suspended, until it returns. */
 export type Continuation = object & { readonly __brand: 'Continuation' };
-export type Outcome = readonly [outcome: number, next: Continuation | null];
 type Callable = (...args: unknown[]) => unknown;
-type Resume = (continuation: Continuation) => Outcome;
-type Throw = (continuation: Continuation, value: unknown) => Outcome;
+type Resume = (continuation: Continuation) => number;
+type Throw = (continuation: Continuation, value: unknown) => number;
 
 /** The export that runs a signal's handler. */
 export const DISPATCHER = '__bobbin_signal';
 /** The export that a guest goes on with when it leaves its handlers for good. */
 export const ENTER = '__bobbin_enter';
+
+const STACK_POINTER = '__stack_pointer';
 
 export interface GuestOptions {
   /** The exported global of the shadow stack, which the guest must then have. Default: `__stack_pointer` if exported. */
@@ -37,6 +38,7 @@ export class Guest {
   /** By import, what sets the results of a suspended call; null: it is imported more than once. */
   readonly #answers = new Map<string, Callable | null>();
   readonly #stackPointer: WebAssembly.Global | null;
+  readonly #swapStackPointer: ((to: number) => number) | null;
   readonly #stackLow: number;
   readonly #table: WebAssembly.Table | null;
 
@@ -64,6 +66,8 @@ export class Guest {
     const table = exports.__indirect_function_table ?? exports.table;
     this.#table = table instanceof WebAssembly.Table ? table : null;
     this.#stackPointer = stackPointerOf(exports, options.stackPointer);
+    const swap = exports[HOST_EXPORTS.swap(options.stackPointer ?? STACK_POINTER)];
+    this.#swapStackPointer = typeof swap === 'function' ? (swap as (to: number) => number) : null;
     const low = exports.__stack_low;
     this.#stackLow = low instanceof WebAssembly.Global && typeof low.value === 'number' ? low.value >>> 0 : 0;
     this.imports = this.#findImports(module);
@@ -106,7 +110,8 @@ export class Guest {
     return Array.isArray(values) ? values : [values];
   }
 
-  resume(continuation: Continuation): Outcome {
+  /** @returns an OUTCOME */
+  resume(continuation: Continuation): number {
     return this.#resume(continuation);
   }
 
@@ -115,7 +120,7 @@ export class Guest {
   }
 
   /** Resumes a continuation with an exception where it is suspended; only where `canThrow`. */
-  throw(continuation: Continuation, value: unknown): Outcome {
+  throw(continuation: Continuation, value: unknown): number {
     if (this.#throw === null) throw value;
     return this.#throw(continuation, value);
   }
@@ -149,9 +154,23 @@ export class Guest {
     if (this.#stackPointer !== null && value !== null) this.#stackPointer.value = value | 0;
   }
 
+  /** Sets the stack pointer of a guest that has one. @returns what it was */
+  switchStack(to: number): number {
+    if (this.#swapStackPointer !== null) return this.#swapStackPointer(to) >>> 0;
+    const before = this.stackPointer ?? 0;
+    this.stackPointer = to;
+    return before;
+  }
+
   /** The lowest address of the shadow stack, 0 where the guest does not export it. */
   get stackLow(): number {
     return this.#stackLow;
+  }
+
+  /** What is in the guest's table; null: nothing, or it is shorter; `unknown` where the table is not exported. */
+  tableEntry(index: number): unknown {
+    if (this.#table === null) return 'unknown';
+    return index < this.#table.length ? this.#table.get(index) : null;
   }
 
   /** What can be known of a function in the guest's table; `unknown` where the table is not exported. */
@@ -190,9 +209,9 @@ export function requireSharedMemory(): void {
 }
 
 function stackPointerOf(exports: WebAssembly.Exports, name: string | undefined): WebAssembly.Global | null {
-  const global = exports[name ?? '__stack_pointer'];
+  const wanted = name ?? STACK_POINTER;
+  const global = exports[wanted];
   if (global === undefined && name === undefined) return null;
-  const wanted = name ?? '__stack_pointer';
   if (!(global instanceof WebAssembly.Global) || typeof global.value !== 'number') {
     throw new ProcessError(
       'no-stack-pointer',

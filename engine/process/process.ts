@@ -34,6 +34,8 @@ export interface Conductor {
   wake(): void;
   /** A signal was sent. @param thread whose it is; null: nobody's yet, as all block it */
   signaled(signal: Signo, thread: SignalState | null): void;
+  /** A handler is about to run in the active thread. */
+  delivered(signal: Signo): void;
   ended(): void;
 }
 
@@ -130,7 +132,8 @@ export class Process implements Home {
     this.#runner = new Runner(guest, this.signals, {
       wake: () => this.#notify(),
       collect: () => this.collect(),
-      stopped: (signal) => this.#options.onStop?.(signal),
+      stopped: (signal) => this.stopped(signal),
+      delivered: (signal) => this.#conductor?.delivered(signal),
       ended: (status) => this.#finished(status),
       returned: this.#checker && ((before, after) => this.#checker?.stackPointer(before, after)),
     });
@@ -273,7 +276,8 @@ export class Process implements Home {
    */
   suspend(): Interrupted {
     const runner = this.#attached;
-    if (this.#conductor !== null) throw new ProcessError('state', 'the process has threads, which cannot be taken away');
+    if (this.#conductor !== null)
+      throw new ProcessError('state', 'the process has threads, which cannot be taken away');
     if (runner.isRunning) throw new ProcessError('state', 'the process is running');
     if (!this.#begun && runner.ended === null) this.#begin();
     if (runner.stack.length === 0) throw new ProcessError('state', 'the process is computing nothing');
@@ -395,6 +399,11 @@ export class Process implements Home {
     } finally {
       release();
     }
+  }
+
+  /** A stop signal has stopped it. */
+  stopped(signal: Signo): void {
+    this.#options.onStop?.(signal);
   }
 
   /** Takes in the signals that another thread of the host has sent. */

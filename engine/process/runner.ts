@@ -200,10 +200,9 @@ export class Runner {
     try {
       guest.stackPointer = top.stackPointer;
       if (exception === null && call !== null && settled?.kind === 'returned') guest.answer(call.name, settled.results);
-      const [outcome, next] =
-        exception === null ? guest.resume(continuation) : guest.throw(continuation, exception.value);
+      const outcome = exception === null ? guest.resume(continuation) : guest.throw(continuation, exception.value);
       this.#running = null;
-      top.continuation = next;
+      if (outcome !== OUTCOME.returned) top.continuation = continuation;
       top.stackPointer = guest.stackPointer;
       if (this.#exitStatus !== null) {
         // A host function between the guest's frames has caught the trap of its exit.

@@ -27,6 +27,11 @@ export class Broadcast<T> {
     return this.#subscriptions.size;
   }
 
+  /** How many wait to send. */
+  get waiting(): number {
+    return this.#senders.size;
+  }
+
   get isClosed(): boolean {
     return this.#closed;
   }
@@ -104,6 +109,11 @@ export class Subscription<T> {
 
   constructor(broadcast: Broadcast<T>) {
     this.#broadcast = broadcast;
+  }
+
+  /** How many wait to receive. */
+  get waiting(): number {
+    return this.#receivers.size;
   }
 
   /** How many values wait. */

@@ -34,6 +34,11 @@ export class Channel<T> {
     return this.#closed;
   }
 
+  /** How many wait, to send or to receive. */
+  get waiting(): number {
+    return this.#senders.size + this.#receivers.size;
+  }
+
   /** Waits for room and sends. @throws SchedulerError `closed`, also where it is closed while it waits */
   send(value: T): Operation<void> {
     return new Send(this, this.#senders, value);

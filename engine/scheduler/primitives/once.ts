@@ -12,6 +12,11 @@ export class Once {
     this.name = name;
   }
 
+  /** How many wait. */
+  get waiting(): number {
+    return this.#waiters.size;
+  }
+
   get isDone(): boolean {
     return this.#state === 'done';
   }

@@ -24,6 +24,11 @@ export class Semaphore {
     this.#limit = limit;
   }
 
+  /** How many wait. */
+  get waiting(): number {
+    return this.#waiters.size;
+  }
+
   get permits(): number {
     return this.#permits;
   }

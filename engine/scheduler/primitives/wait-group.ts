@@ -12,6 +12,11 @@ export class WaitGroup {
     this.name = name;
   }
 
+  /** How many wait. */
+  get waiting(): number {
+    return this.#waiters.size;
+  }
+
   get count(): number {
     return this.#count;
   }

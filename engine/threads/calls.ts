@@ -1,0 +1,78 @@
+import type { GuestMemory } from '../process/index.ts';
+import type { Operation } from '../scheduler/index.ts';
+import { ThreadError } from './errno.ts';
+import type { Thread } from './thread.ts';
+import type { Threads } from './threads.ts';
+import { OperationCall, type WaitOptions } from './waits.ts';
+
+/** The import module of threads. */
+export const THREADS_MODULE = 'bobbin:threads';
+const SUSPENDING = [
+  'exit',
+  'yield',
+  'join',
+  'sleep',
+  'park',
+  'kill',
+  'mutex_lock',
+  'cond_wait',
+  'sem_acquire',
+  'barrier_wait',
+  'group_wait',
+  'once_enter',
+  'channel_send',
+  'channel_receive',
+  'select',
+  'broadcast_send',
+  'broadcast_receive',
+] as const;
+export type SuspendingThreadImport = (typeof SUSPENDING)[number];
+export const full = (name: SuspendingThreadImport): string => `${THREADS_MODULE}.${name}`;
+
+/** The imports of the module that suspend: for the option `suspending` of `transform`. */
+export const suspendingThreads: readonly string[] = SUSPENDING.map(full);
+
+export type Argument = number & bigint;
+export type ThreadFunctions = Readonly<Record<string, (...args: Argument[]) => unknown>>;
+
+/** What the functions of the interface use of the process whose guest calls them. */
+export class ThreadCalls {
+  readonly threads: Threads;
+
+  constructor(threads: Threads) {
+    this.threads = threads;
+  }
+
+  get current(): Thread {
+    return this.threads.current;
+  }
+
+  get memory(): GuestMemory {
+    const { memory } = this.threads.process.guest;
+    if (memory === null) throw new ThreadError('EINVAL', 'the guest exports no memory "memory"');
+    return memory;
+  }
+
+  /** Does an operation in the calling thread. @returns what the import has to return */
+  wait<T>(name: SuspendingThreadImport, operation: Operation<T>, options: WaitOptions<T>): unknown {
+    const { threads } = this;
+    const call = new OperationCall(operation, threads.current.task, threads.scheduler.home, options);
+    return call.poll() ?? threads.process.block(full(name), call);
+  }
+
+  /** Returns 0, after the signals that can be delivered. */
+  done(name: SuspendingThreadImport): unknown {
+    const { process } = this.threads;
+    process.leaveIfKilled();
+    return process.block(full(name), {
+      start: (done) => {
+        done(0);
+        return () => {};
+      },
+      interrupted: () => 0,
+    });
+  }
+}
+
+/** Nanoseconds as the guest gives them, in milliseconds; null: below 0, there is no limit. */
+export const timeout = (nanoseconds: bigint): number | null => (nanoseconds < 0n ? null : Number(nanoseconds) / 1e6);

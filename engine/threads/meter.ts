@@ -1,0 +1,82 @@
+import { POLL_LIMIT } from '../process/budget.ts';
+import { now } from '../process/event-loop.ts';
+import type { Pause, Runner } from '../process/runner.ts';
+import { SliceTimer } from '../process/slice-timer.ts';
+
+/** Polls after which it is looked whether the host needs a turn: at first, and how many milliseconds they should take. */
+const FIRST_CHUNK = 10_000;
+const CHUNK_TIME = 1;
+const LARGEST_STEP = 8;
+/** How long threads with `epoch` polls have their turn, in milliseconds. */
+const EPOCH_SLICE = 10;
+
+/** How a thread's turn went. */
+export interface Turn {
+  readonly pause: Pause;
+  /** The polls it has passed, of those it was given. */
+  readonly used: number;
+  /** Whether it may go on at once, unless the host needs a turn. */
+  readonly interrupted: boolean;
+}
+
+/** Has the threads of one process run for as long as they may. */
+export class Meter {
+  #chunk = FIRST_CHUNK;
+  #since: number | null = null;
+  #timer: { readonly timer: SliceTimer; readonly slots: Map<SharedArrayBuffer, number> } | null = null;
+
+  /** What has to be waited for before a thread of this guest runs; null: nothing. */
+  preparing(runner: Runner): Promise<void> | null {
+    if (this.#timer !== null || (runner.guest.epoch?.buffer ?? null) === null) return null;
+    return SliceTimer.get().then((timer) => {
+      this.#timer ??= { timer, slots: new Map() };
+    });
+  }
+
+  run(runner: Runner, budget: number): Turn {
+    if (runner.guest.epoch !== null) return this.#timed(runner, budget);
+    const polls = Math.min(budget, this.#chunk);
+    const pause = runner.run(polls);
+    const { used } = runner.budget;
+    const interrupted = pause === 'yielded' && runner.spent && used < budget;
+    if (interrupted) this.#adapt();
+    else this.#since = null;
+    return { pause, used, interrupted };
+  }
+
+  /** What a chunk took says how large the next is to be. */
+  #adapt(): void {
+    const time = now();
+    if (this.#since !== null) {
+      const factor = CHUNK_TIME / Math.max(time - this.#since, Number.MIN_VALUE);
+      const limited = Math.min(Math.max(factor, 1 / LARGEST_STEP), LARGEST_STEP);
+      this.#chunk = Math.round(Math.min(Math.max(this.#chunk * limited, 1), POLL_LIMIT));
+    }
+    this.#since = time;
+  }
+
+  #timed(runner: Runner, budget: number): Turn {
+    const buffer = runner.guest.epoch?.buffer ?? null;
+    const timer = this.#timer;
+    const run = (): Pause => runner.run(POLL_LIMIT);
+    const pause = timer === null || buffer === null ? run() : timer.timer.during(this.#slot(buffer), EPOCH_SLICE, run);
+    // Of what runs without end only the host's turns are cut out.
+    return { pause, used: 0, interrupted: pause === 'yielded' && budget === Number.POSITIVE_INFINITY };
+  }
+
+  #slot(buffer: SharedArrayBuffer): number {
+    const slots = this.#timer?.slots;
+    let slot = slots?.get(buffer);
+    if (slot === undefined) {
+      slot = this.#timer?.timer.add(this, buffer) ?? 0;
+      slots?.set(buffer, slot);
+    }
+    return slot;
+  }
+
+  /** No thread will run any more. */
+  close(): void {
+    for (const slot of this.#timer?.slots.values() ?? []) this.#timer?.timer.remove(this, slot);
+    this.#timer = null;
+  }
+}

@@ -1,0 +1,276 @@
+import { keepAlive } from '../process/event-loop.ts';
+import type { ExitStatus } from '../process/index.ts';
+import type { Runner } from '../process/runner.ts';
+import { type Coroutine, PAUSE, type Pause } from '../scheduler/coroutine.ts';
+import type { Fiber } from '../scheduler/fiber.ts';
+import type { Stack, Stacks } from '../scheduler/guest/stacks.ts';
+import {
+  type Cancelled,
+  Operation,
+  PENDING,
+  type Pending,
+  SchedulerError,
+  settled,
+  type Waiter,
+} from '../scheduler/index.ts';
+import type { Meter } from './meter.ts';
+import { OperationCall } from './waits.ts';
+
+/** The main thread's number. */
+export const MAIN = 1;
+
+/** What a thread needs of the process it is one of. */
+export interface Home {
+  readonly meter: Meter;
+  /** Its memory and its imports are about to be those of this thread; null: of none. */
+  turn(thread: Thread | null): void;
+  /** It has ended, and its task is about to. */
+  threadEnded(thread: Thread): void;
+}
+
+/** A thread of a guest: a task whose body runs continuations of the guest's. */
+export class Thread implements Coroutine {
+  readonly id: number;
+  readonly runner: Runner;
+  readonly entry: string;
+  readonly #home: Home;
+  readonly #stacks: Stacks | null;
+  #stack: Stack | null;
+  readonly #waiting: Waiting;
+  #fiber: Fiber | null = null;
+  /** The values of the areas that are each thread's own, while others run. */
+  area: Uint8Array | null = null;
+  /** Its own word. */
+  local = 0;
+  /** It was unparked before it has parked. */
+  permit = false;
+  /** Its wait to be unparked. */
+  parked: Waiter<void> | null = null;
+  isDetached = false;
+  /** What it has returned, or given to `exit`. */
+  value = 0;
+  /** Who joins it. */
+  joiner: Thread | null = null;
+  /** Whom it joins. */
+  joins: Thread | null = null;
+  /** How the runner has ended; null: it has not, or nothing was left to run. */
+  status: ExitStatus | null = null;
+  isOver = false;
+  /** What it was cancelled for is thrown once its call has ended by itself. */
+  isLate = false;
+  used = 0;
+  result: unknown = undefined;
+  #thrown: { readonly error: unknown } | null = null;
+
+  constructor(id: number, runner: Runner, entry: string, home: Home, stack: Stack | null, stacks: Stacks | null) {
+    this.id = id;
+    this.runner = runner;
+    this.entry = entry;
+    this.#home = home;
+    this.#stack = stack;
+    this.#stacks = stacks;
+    this.#waiting = new Waiting(this);
+  }
+
+  /** Set once it has one. */
+  get task(): Fiber {
+    if (this.#fiber === null) throw new SchedulerError('state', `thread ${this.id} has no task`);
+    return this.#fiber;
+  }
+
+  set task(fiber: Fiber) {
+    this.#fiber = fiber;
+  }
+
+  get stackBytes(): number {
+    return this.#stack?.bytes ?? 0;
+  }
+
+  backtrace(): string[] {
+    const frames: string[] = [];
+    for (const { entry, call, handler } of this.runner.stack.toReversed()) {
+      if (call !== null && call.settled === null) frames.push(`${call.name} (import)`);
+      frames.push(
+        handler === null ? `${this.entry} (thread ${this.id})` : `${entry} (handler of signal ${handler.signal})`,
+      );
+    }
+    return frames.length === 0 ? [`${this.entry} (thread ${this.id})`] : frames;
+  }
+
+  // ---- as a coroutine
+
+  resume(_fiber: Fiber, _value: unknown, budget: number): Pause {
+    const { meter } = this.#home;
+    const preparing = meter.preparing(this.runner);
+    if (preparing !== null) return settled(preparing, 'the thread that ends slices');
+    if (this.isLate) {
+      this.isLate = false;
+      this.runner.raise(this.#thrown?.error);
+    }
+    return this.#run(budget);
+  }
+
+  throw(_fiber: Fiber, error: unknown, budget: number): Pause {
+    this.#thrown = { error };
+    const source = this.runner.stack.at(-1)?.call?.source;
+    if (source instanceof OperationCall && source.giveUp() !== 'given-up') {
+      // A condition gives back its mutex first.
+      this.isLate = true;
+      return this.#waiting;
+    }
+    this.runner.raise(error);
+    return this.#run(budget);
+  }
+
+  #run(budget: number): Pause {
+    const { runner } = this;
+    this.#home.turn(this);
+    try {
+      const { pause, used, interrupted } = this.#home.meter.run(runner, budget);
+      this.used = used;
+      if (this.#isOverrun()) {
+        this.#overrun();
+        return this.#over();
+      }
+      switch (pause) {
+        case 'yielded':
+          return interrupted ? PAUSE.interrupted : PAUSE.spent;
+        case 'blocked': {
+          const call = runner.stack.at(-1)?.call ?? null;
+          if (call === null || !call.givesWay) return this.#waiting;
+          call.settle(0);
+          return PAUSE.yielded;
+        }
+        case 'stopped':
+          return this.#waiting;
+        case 'idle':
+        case 'ended':
+          return this.#over();
+        default:
+          return pause satisfies never;
+      }
+    } finally {
+      this.#home.turn(null);
+    }
+  }
+
+  /** @throws what the thread has failed with */
+  #over(): Pause {
+    this.isOver = true;
+    this.#home.threadEnded(this);
+    const status = this.status ?? this.runner.ended;
+    this.result = this.id === MAIN ? (status ?? undefined) : this.value;
+    // A process reports what its main thread failed with; as a task that has failed only because of it.
+    if (status?.kind === 'failed' && (this.id !== MAIN || this.#thrown?.error === status.error)) throw status.error;
+    return PAUSE.done;
+  }
+
+  /** What others have beside its stack may be spoilt, and it must not run on. */
+  #isOverrun(): boolean {
+    const stack = this.#stack;
+    if (stack === null || this.#stacks === null) return false;
+    const pointer = this.runner.stack[0]?.stackPointer ?? null;
+    if (pointer !== null && (pointer < stack.low || pointer > stack.high)) return true;
+    return !this.#stacks.isIntact(stack);
+  }
+
+  #overrun(): void {
+    const size = (this.#stack?.high ?? 0) - (this.#stack?.low ?? 0);
+    const cause = this.status?.kind === 'failed' ? this.status.error : undefined;
+    const message = `thread "${this.task.name}" has left its shadow stack of ${size} bytes`;
+    const error = new SchedulerError('stack-overflow', message, cause === undefined ? {} : { cause });
+    if (this.runner.ended === null) this.runner.finish({ kind: 'failed', error });
+    this.status = { kind: 'failed', error };
+  }
+
+  release(): void {
+    const stack = this.#stack;
+    this.#stack = null;
+    if (stack !== null) this.#stacks?.free(stack);
+    this.runner.signals.end();
+    this.area = null;
+    if (!this.isOver) {
+      // Its task has ended without it: it was cancelled before it began, or its scheduler is broken.
+      this.isOver = true;
+      const error = new SchedulerError('cancelled', `thread "${this.task.name}" was cancelled before it began`);
+      this.runner.finish({ kind: 'failed', error });
+      this.#home.threadEnded(this);
+    }
+  }
+
+  /** Has it go on where it parks, or not park the next time. */
+  unpark(): void {
+    const waiter = this.parked;
+    this.parked = null;
+    if (waiter === null) this.permit = true;
+    else waiter.complete();
+  }
+
+  /** What it waits for may have come. */
+  wake(): void {
+    this.#waiting.wake();
+  }
+}
+
+/** A thread waits until its runner can go on: its call is answered, or there is a signal for it. */
+class Waiting extends Operation<void> {
+  readonly #thread: Thread;
+  #waiter: Waiter<void> | null = null;
+  /** Nobody in this scheduler answers its call. */
+  #release: (() => void) | null = null;
+  /** It is being cancelled, and its call ends by itself. */
+  #isEnding = false;
+
+  constructor(thread: Thread) {
+    super();
+    this.#thread = thread;
+  }
+
+  get #call() {
+    return this.#thread.runner.stack.at(-1)?.call ?? null;
+  }
+
+  describe(): string {
+    if (this.#thread.runner.signals.stopped) return 'SIGCONT';
+    return this.#call?.describe() ?? 'its turn';
+  }
+
+  poll(): Pending {
+    return PENDING;
+  }
+
+  enqueue(waiter: Waiter<void>): void {
+    this.#waiter = waiter;
+    this.#isEnding = false;
+    const isInside = this.#call?.source instanceof OperationCall && !this.#thread.runner.signals.stopped;
+    if (isInside) return;
+    const release = waiter.home.hold();
+    const sleep = keepAlive();
+    this.#release = () => {
+      sleep();
+      release();
+    };
+  }
+
+  cancel(): Cancelled {
+    const source = this.#call?.source;
+    const cancelled = source instanceof OperationCall ? source.giveUp() : 'given-up';
+    if (cancelled === 'given-up') this.#leave();
+    else this.#isEnding = true;
+    return cancelled;
+  }
+
+  wake(): void {
+    const waiter = this.#waiter;
+    if (waiter === null) return;
+    if ((this.#isEnding || this.#thread.isLate) && this.#call?.settled === null) return;
+    this.#leave();
+    waiter.complete();
+  }
+
+  #leave(): void {
+    this.#waiter = null;
+    this.#release?.();
+    this.#release = null;
+  }
+}
