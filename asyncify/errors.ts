@@ -53,8 +53,11 @@ export class RefusedError extends BobbinError {
   readonly offset: number;
   readonly func: number | undefined;
   readonly instruction: string | undefined;
+  /** The message without the place. */
+  readonly reason: string;
   constructor(message: string, where: InvalidWhere) {
     super(`${message} (${place(where)})`);
+    this.reason = message;
     this.offset = where.offset;
     this.func = where.func;
     this.instruction = where.instruction;

@@ -8,6 +8,7 @@ export {
   transformWithBinaryen,
 } from './instrument/binaryen/index.ts';
 export type { Linking } from './instrument/frames/state.ts';
+export type { AtomicsOptions, AtomicWaits, SharedMemories } from './lower/atomics.ts';
 export {
   decodeManifest,
   encodeManifest,
@@ -20,6 +21,7 @@ export {
   type Manifest,
   ManifestError,
   type ManifestProblem,
+  type MemoryManifest,
 } from './manifest.ts';
 export { type Explanation, type Transformed, type TransformOptions, transform, transformModule } from './transform.ts';
 export { type ModuleInfo, validate } from './validate/index.ts';

@@ -36,22 +36,30 @@ const manifestIn = (bytes: Uint8Array): Manifest | null =>
       .map((section) => section.bytes),
   );
 
+const u64 = (value: bigint): number[] => {
+  const writer = new Writer();
+  writer.u64(value);
+  return [...writer.finish()];
+};
+
+const memory = { address: 'i32', min: 1, max: null, shared: false, import: null, export: null } as const;
+
 const samples: readonly (readonly [string, Manifest])[] = [
-  ['the least', { format: 1, version: '', linking: 'closed', instrumenter: 'frames', host: null }],
+  ['the least', { format: 2, version: '', linking: 'closed', instrumenter: 'frames', host: null }],
   [
     'a linked one',
     {
-      format: 1,
+      format: 2,
       version: '12.34.56-ä',
       linking: 'linked',
       instrumenter: 'frames',
-      host: { poll: 'fuel', epochWord: null, suspending: [], entries: ['_start'] },
+      host: { poll: 'fuel', epochWord: null, suspending: [], entries: ['_start'], memories: [], nativeWaits: false },
     },
   ],
   [
     "Binaryen's",
     {
-      format: 1,
+      format: 2,
       version,
       linking: 'closed',
       instrumenter: 'binaryen',
@@ -63,6 +71,18 @@ const samples: readonly (readonly [string, Manifest])[] = [
           { module: 'a', name: 'b.c' },
         ],
         entries: ['', 'é', 'x'.repeat(300)],
+        memories: [
+          {
+            ...memory,
+            max: 65_536,
+            shared: true,
+            import: { module: 'env', name: 'memory' },
+            export: null,
+          },
+          { ...memory, address: 'i64', min: 0, export: 'é' },
+          { ...memory, address: 'i64', min: 2 ** 40, max: 2 ** 48, import: null, export: null },
+        ],
+        nativeWaits: true,
       },
     },
   ],
@@ -77,8 +97,12 @@ describe('manifests', () => {
     const [, , [, manifest]] = samples as [unknown, unknown, (typeof samples)[number]];
     const host = { ...manifest.host, entries: ['go'], suspending: [{ module: 'm', name: 'f' }] } as Manifest['host'];
     expect([...encodeManifest({ ...manifest, version: '1.2', host })]).toEqual([
-      ...[1, 3, 0x31, 0x2e, 0x32, 0, 1],
+      ...[2, 3, 0x31, 0x2e, 0x32, 0, 1],
       ...[1, 2, 1, 1, 1, 0x6d, 1, 0x66, 1, 2, 0x67, 0x6f],
+      ...[3, 3, 1, 0x80, 0x80, 4, 1, 3, 0x65, 0x6e, 0x76, 6, 0x6d, 0x65, 0x6d, 0x6f, 0x72, 0x79],
+      ...[4, 0, 2, 2, 0xc3, 0xa9],
+      ...[5, ...u64(2n ** 40n), ...u64(2n ** 48n), 0],
+      1,
     ]);
   });
 
@@ -109,20 +133,34 @@ describe('manifests', () => {
 
   it.each<readonly [string, readonly number[], string, number]>([
     ['no bytes', [], 'malformed manifest: unexpected end', 0],
-    ['more bytes', [1, 0, 0, 0, 0, 7], 'malformed manifest: bytes after its end', 5],
-    ['an unknown linking', [1, 0, 2, 0, 0], 'malformed manifest: 2 is no linking', 2],
-    ['an unknown instrumenter', [1, 0, 0, 9, 0], 'malformed manifest: 9 is no instrumenter', 3],
-    ['an unknown presence', [1, 0, 0, 0, 2], 'malformed manifest: 2 is no presence', 4],
-    ['an unknown poll', [1, 0, 0, 0, 1, 3, 0, 0], 'malformed manifest: 3 is no poll', 5],
-    ['an unknown place', [1, 0, 0, 0, 1, 2, 2, 0, 0], 'malformed manifest: 2 is no place of the epoch word', 6],
+    ['more bytes', [2, 0, 0, 0, 0, 7], 'malformed manifest: bytes after its end', 5],
+    ['an unknown linking', [2, 0, 2, 0, 0], 'malformed manifest: 2 is no linking', 2],
+    ['an unknown instrumenter', [2, 0, 0, 9, 0], 'malformed manifest: 9 is no instrumenter', 3],
+    ['an unknown presence', [2, 0, 0, 0, 2], 'malformed manifest: 2 is no presence', 4],
+    ['an unknown poll', [2, 0, 0, 0, 1, 3, 0, 0], 'malformed manifest: 3 is no poll', 5],
+    ['an unknown place', [2, 0, 0, 0, 1, 2, 2, 0, 0], 'malformed manifest: 2 is no place of the epoch word', 6],
     [
       'a count of more than there is',
-      [1, 0, 0, 0, 1, 0, 0xff, 0xff, 0xff, 0xff, 0x0f, 0],
+      [2, 0, 0, 0, 1, 0, 0xff, 0xff, 0xff, 0xff, 0x0f, 0],
       'malformed manifest: length out of bounds',
       6,
     ],
+    [
+      'an unknown place of a memory',
+      [2, 0, 0, 0, 1, 0, 0, 0, 1, 0, 1, 3],
+      'malformed manifest: 3 is no place of a memory',
+      11,
+    ],
+    [
+      'a memory that is too large',
+      [2, 0, 0, 0, 1, 0, 0, 0, 1, 4, ...u64(2n ** 48n + 1n), 0],
+      'malformed manifest: a memory of too many pages',
+      9,
+    ],
+    ['an unknown sort of waits', [2, 0, 0, 0, 1, 0, 0, 0, 0, 2], 'malformed manifest: 2 is no presence', 9],
+    ['limits that are none', [2, 0, 0, 0, 1, 0, 0, 0, 1, 8, 1, 0], 'malformed manifest: malformed limits flags', 9],
     ['a number that is too large', [0xff, 0xff, 0xff, 0xff, 0x1f], 'malformed manifest: integer too large', 4],
-    ['text that is none', [1, 1, 0xff, 0, 0, 0], 'malformed manifest: malformed UTF-8 encoding', 2],
+    ['text that is none', [2, 1, 0xff, 0, 0, 0], 'malformed manifest: malformed UTF-8 encoding', 2],
   ])('are malformed with %s', (_, bytes, message, offset) => {
     const error = failure(() => decodeManifest(Uint8Array.from(bytes)));
     expect(error).toMatchObject({ name: 'ManifestError', kind: 'manifest', problem: 'malformed', offset });
@@ -130,14 +168,14 @@ describe('manifests', () => {
   });
 
   it('of another format are refused, whatever follows', () => {
-    for (const format of [0, 2, 0xffff_ffff]) {
+    for (const format of [0, 1, 3, 0xffff_ffff]) {
       const writer = new Writer();
       writer.u32(format);
       writer.byte(0xff);
       const error = failure(() => decodeManifest(writer.finish()));
       expect(error).toMatchObject({ kind: 'manifest', problem: 'unsupported', offset: 0 });
       expect(error.message).toBe(
-        `the module's manifest has format ${format}, and this version of Bobbin reads 1 (at byte 0 of the custom section "bobbin")`,
+        `the module's manifest has format ${format}, and this version of Bobbin reads 2 (at byte 0 of the custom section "bobbin")`,
       );
     }
   });
@@ -151,10 +189,12 @@ describe('manifests', () => {
         { module: 'a', name: 'wait' },
       ],
       entries: ['run', ''],
+      memories: [{ ...memory, import: null, export: 'memory' }],
+      nativeWaits: false,
     };
     const suspending = ['a.wait', 'b.c.*', 'a.nowhere'];
     const of = (options: TransformOptions) => manifestIn(transform(guest, options).bytes);
-    const base = { format: 1, version, linking: 'closed', instrumenter: 'frames' };
+    const base = { format: 2, version, linking: 'closed', instrumenter: 'frames' };
     expect(of({ linking: 'closed', yields: 'fuel', suspending })).toEqual({
       ...base,
       host: { poll: 'fuel', epochWord: null, ...host },
@@ -162,7 +202,7 @@ describe('manifests', () => {
     expect(of({ yields: 'epoch', epochWord: 'global' })).toEqual({
       ...base,
       linking: 'linked',
-      host: { poll: 'epoch', epochWord: 'global', suspending: [], entries: ['run', ''] },
+      host: { poll: 'epoch', epochWord: 'global', ...host, suspending: [] },
     });
     expect(of({ linking: 'closed', suspending })).toEqual({
       ...base,

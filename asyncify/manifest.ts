@@ -1,4 +1,7 @@
-import { importsOf, type Module } from './binary/module.ts';
+import { memoryType } from './binary/decode-types.ts';
+import { writeLimits } from './binary/encode-types.ts';
+import { importsOf, type Limits, type Module } from './binary/module.ts';
+import type { Instr } from './binary/opcodes.ts';
 import { Reader } from './binary/reader.ts';
 import type { FuncIdx } from './binary/types.ts';
 import { Writer } from './binary/writer.ts';
@@ -12,7 +15,7 @@ import { VERSION } from './version.ts';
 /** The name of the custom section that every transformed module has, once. */
 export const MANIFEST_SECTION = 'bobbin';
 /** What this version writes, and the only one it reads. Any change of the format, or of what a runtime has to do, is another. */
-export const MANIFEST_FORMAT = 1;
+export const MANIFEST_FORMAT = 2;
 
 export type InstrumenterName = 'frames' | 'binaryen';
 
@@ -20,6 +23,20 @@ export type InstrumenterName = 'frames' | 'binaryen';
 export interface ImportName {
   readonly module: string;
   readonly name: string;
+}
+
+/** A memory of the source's, and where a host finds it. */
+export interface MemoryManifest {
+  readonly address: Limits['address'];
+  /** In pages. */
+  readonly min: number;
+  readonly max: number | null;
+  /** Whether it is in the output. */
+  readonly shared: boolean;
+  /** The import that it is; null: the module defines it. */
+  readonly import: ImportName | null;
+  /** The first export of a defined memory; null: it has none, or is imported. */
+  readonly export: string | null;
 }
 
 /** How a module can be run inside continuations by its host (engine/, Process). */
@@ -32,6 +49,10 @@ export interface HostManifest {
   readonly suspending: readonly ImportName[];
   /** The exported functions that can be started as the body of a continuation. */
   readonly entries: readonly string[];
+  /** Its memories, by index: those that it imports are for the host to make, and functions of `bobbin:atomics` name them. */
+  readonly memories: readonly MemoryManifest[];
+  /** Whether it has atomic waits in shared memories that block the host's thread, and with it all threads that run on that. */
+  readonly nativeWaits: boolean;
 }
 
 /** What a transformed module says of itself. */
@@ -71,6 +92,7 @@ const LINKING = ['closed', 'linked'] as const satisfies readonly Linking[];
 const INSTRUMENTERS = ['frames', 'binaryen'] as const satisfies readonly InstrumenterName[];
 const POLLS = ['none', 'fuel', 'epoch'] as const satisfies readonly HostManifest['poll'][];
 const EPOCH_WORDS = ['global', 'shared'] as const satisfies readonly EpochWord[];
+const PLACES = ['none', 'import', 'export'] as const;
 const PRESENT = [false, true] as const;
 
 /** The content of the custom section; docs/architecture.md has the grammar. */
@@ -91,8 +113,23 @@ export function encodeManifest(manifest: Manifest): Uint8Array<ArrayBuffer> {
       writer.name(name);
     });
     writer.vec(host.entries, (_, name) => writer.name(name));
+    writer.vec(host.memories, (_, memory) => writeMemory(writer, memory));
+    choice(PRESENT, host.nativeWaits);
   }
   return writer.finish();
+}
+
+function writeMemory(writer: Writer, memory: MemoryManifest): void {
+  const { address, shared, min, max } = memory;
+  writeLimits(writer, { address, shared, min: BigInt(min), max: max === null ? null : BigInt(max) });
+  if (memory.import !== null) {
+    writer.byte(PLACES.indexOf('import'));
+    writer.name(memory.import.module);
+    writer.name(memory.import.name);
+  } else if (memory.export !== null) {
+    writer.byte(PLACES.indexOf('export'));
+    writer.name(memory.export);
+  } else writer.byte(PLACES.indexOf('none'));
 }
 
 /** @throws ManifestError where the bytes are no manifest, or one of another format */
@@ -126,7 +163,31 @@ function readHost(reader: Reader): HostManifest {
     epochWord: poll === 'epoch' ? choose(reader, EPOCH_WORDS, 'place of the epoch word') : null,
     suspending: reader.vec(() => ({ module: reader.name(), name: reader.name() })),
     entries: reader.vec(() => reader.name()),
+    memories: reader.vec(() => {
+      const limits = readLimits(reader);
+      const place = choose(reader, PLACES, 'place of a memory');
+      return {
+        ...limits,
+        import: place === 'import' ? { module: reader.name(), name: reader.name() } : null,
+        export: place === 'export' ? reader.name() : null,
+      };
+    }),
+    nativeWaits: choose(reader, PRESENT, 'presence'),
   };
+}
+
+/** No memory has more pages: 64 bits of addresses. */
+const MAX_PAGES = 2 ** 48;
+
+function inNumbers({ address, min, max, shared }: Limits): Pick<MemoryManifest, keyof Limits> {
+  return { address, min: Number(min), max: max === null ? null : Number(max), shared };
+}
+
+function readLimits(reader: Reader): Pick<MemoryManifest, keyof Limits> {
+  const at = reader.pos;
+  const limits = inNumbers(memoryType(reader));
+  if (Math.max(limits.min, limits.max ?? 0) > MAX_PAGES) throw malformed('a memory of too many pages', at);
+  return limits;
 }
 
 function choose<T>(reader: Reader, of: readonly T[], what: string): T {
@@ -188,7 +249,10 @@ export function describeOutput(
   };
 }
 
-function describeHost({ module, importedFuncs }: ModuleInfo, host: HostedAs): HostManifest {
+function describeHost({ module, importedFuncs, memories, importedMemories }: ModuleInfo, host: HostedAs): HostManifest {
+  const imported = importsOf(module, 'memory');
+  const exported = (index: number): string | null =>
+    module.exports.find((entry) => entry.kind === 'memory' && entry.index === index)?.name ?? null;
   return {
     poll: host.poll,
     epochWord: host.poll === 'epoch' ? host.epochWord : null,
@@ -198,7 +262,22 @@ function describeHost({ module, importedFuncs }: ModuleInfo, host: HostedAs): Ho
     entries: module.exports
       .filter(({ kind, index }) => kind === 'func' && index >= importedFuncs)
       .map(({ name }) => name),
+    memories: memories.map((type, index): MemoryManifest => {
+      const entry = imported[index];
+      return {
+        ...inNumbers(type),
+        import: entry === undefined ? null : { module: entry.module, name: entry.name },
+        export: index < importedMemories ? null : exported(index),
+      };
+    }),
+    nativeWaits: module.funcs.some(({ body }) =>
+      body.some((instr) => isWait(instr) && memories[instr.memarg.memory]?.shared === true),
+    ),
   };
+}
+
+function isWait(instr: Instr): instr is Instr<'memory.atomic.wait32' | 'memory.atomic.wait64'> {
+  return instr.op === 'memory.atomic.wait32' || instr.op === 'memory.atomic.wait64';
 }
 
 /** Whether a module went through the transform. */

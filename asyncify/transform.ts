@@ -20,6 +20,14 @@ import { type Linking, RuntimeState } from './instrument/frames/state.ts';
 import { Stubs } from './instrument/frames/stubs.ts';
 import { type EpochWord, type Poll, yieldPoints } from './instrument/polls.ts';
 import { Asm } from './lower/asm.ts';
+import {
+  type AtomicsOptions,
+  inSource,
+  lowerAtomics,
+  type Origins,
+  reasonOf,
+  SUSPENDING_ATOMICS,
+} from './lower/atomics.ts';
 import { Build, type Replacements } from './lower/build.ts';
 import { HIDDEN_EXPORTS, RUNTIME_MODULE } from './lower/interface.ts';
 import { lowerLegacyExceptions, usesLegacyExceptions } from './lower/legacy.ts';
@@ -29,7 +37,7 @@ import { type ModuleInfo, validate } from './validate/index.ts';
 
 export const DEFAULT_EPOCH_WORD: EpochWord = 'shared';
 
-export interface TransformOptions {
+export interface TransformOptions extends AtomicsOptions {
   /**
    * `linked` (the default): the output links with other transformed modules of its store, and suspensions pass between
    * them. `closed`: it links with the host only, and is a little faster; a suspension meeting an import is unhandled, and no other
@@ -78,11 +86,28 @@ export function transform(bytes: Uint8Array, options: TransformOptions = {}): Tr
 /** The same for a module that is decoded already; `bytes` is what it was decoded from. */
 export function transformModule(source: Module, bytes: Uint8Array, options: TransformOptions = {}): Transformed {
   refuseTransformed(source);
+  const info = validate(source);
+  const lowered = lowerAtomics(info, options);
+  if (lowered === null) return transformValid(info, bytes, options);
+  return inSource(lowered.origins, () => transformValid(validate(lowered.module), bytes, options, lowered.origins));
+}
+
+/** @param origins where atomics have been lowered already: what the source was */
+function transformValid(
+  valid: ModuleInfo,
+  bytes: Uint8Array,
+  options: TransformOptions,
+  origins?: Origins,
+): Transformed {
+  let info = valid;
   const linking = options.linking ?? 'linked';
-  const hosted = options.suspending !== undefined || (options.yields ?? 'none') !== 'none';
-  let info = validate(source);
-  const concerned = (suspensions: Suspensions): boolean => hosted || isConcerned(info, suspensions, linking);
-  if (usesLegacyExceptions(source) && concerned(analyse(info, linking, hostOf(info, options)))) {
+  const hosted =
+    options.suspending !== undefined ||
+    (options.yields ?? 'none') !== 'none' ||
+    (options.atomicWaits ?? 'native') !== 'native';
+  const concerned = (suspensions: Suspensions): boolean =>
+    hosted || origins !== undefined || isConcerned(info, suspensions, linking);
+  if (usesLegacyExceptions(info.module) && concerned(analyse(info, linking, hostOf(info, options)))) {
     info = validate(lowerLegacyExceptions(info));
   }
   const host = hostOf(info, options);
@@ -104,34 +129,49 @@ export function transformModule(source: Module, bytes: Uint8Array, options: Tran
   return {
     bytes: encode(withManifest(transformer.run(), manifest)),
     changed: true,
-    instrumented: [...transformer.instrumented].map((func) => ({
-      func,
-      // Only when asked for: chains can be as long as the module has functions.
-      get chain() {
-        return chainOf(suspensions, func);
-      },
-    })),
+    instrumented: explained(transformer.instrumented, suspensions, origins),
   };
 }
 
 /** What the host may suspend, by the options. */
-export function hostOf(info: ModuleInfo, { yields, suspending }: TransformOptions): HostSuspensions {
-  const named = new Set(suspending ?? []);
+export function hostOf(info: ModuleInfo, { yields, suspending, atomicWaits }: TransformOptions): HostSuspensions {
+  const named = new Set([...(suspending ?? []), ...(atomicWaits === 'suspending' ? SUSPENDING_ATOMICS : [])]);
   const matching = importsOf(info.module, 'func').flatMap(({ module, name }, index) =>
     named.has(`${module}.${name}`) || named.has(`${module}.*`) ? [index as FuncIdx] : [],
   );
   return { yields: yields === 'fuel' || yields === 'epoch' ? yieldPoints(info) : null, suspending: new Set(matching) };
 }
 
-export function chainOf(suspensions: Suspensions, start: FuncIdx): Explanation['chain'] {
+/** Why functions are instrumented, in terms of the source. */
+export function explained(
+  instrumented: ReadonlySet<FuncIdx>,
+  suspensions: Suspensions,
+  origins: Origins | undefined,
+): Explanation[] {
+  return [...instrumented].flatMap((index) => {
+    const func = origins === undefined ? index : origins.func(index);
+    if (func === null) return [];
+    return {
+      func,
+      // Only when asked for: chains can be as long as the module has functions.
+      get chain() {
+        return chainOf(suspensions, index, origins);
+      },
+    };
+  });
+}
+
+function chainOf(suspensions: Suspensions, start: FuncIdx, origins: Origins | undefined): Explanation['chain'] {
   const chain: { func: FuncIdx; instr: Instr | null; text: string }[] = [];
   const seen = new Set<FuncIdx>();
-  for (let func: FuncIdx | null = start; func !== null && !seen.has(func); ) {
-    seen.add(func);
-    const reason = suspensions.reason(func);
-    if (reason === null) break;
-    chain.push({ func, instr: reason.instr, text: reason.text });
-    func = reason.via;
+  for (let index: FuncIdx | null = start; index !== null && !seen.has(index); ) {
+    seen.add(index);
+    const reason = suspensions.reason(index);
+    const func = origins === undefined ? index : origins.func(index);
+    if (reason === null || func === null) break;
+    const instr = reason.instr === null ? null : (origins?.instr(reason.instr) ?? reason.instr);
+    chain.push({ func, instr, text: (instr === null ? null : reasonOf(instr)) ?? reason.text });
+    index = reason.via;
   }
   return chain;
 }
@@ -203,7 +243,10 @@ class Transformer {
       linking,
       linking === 'linked' || usesExceptions(info.module),
       epochWord,
-      checks,
+      {
+        suspending: (host?.suspending.size ?? 0) > 0,
+        checks,
+      },
     );
     this.#stubs = new Stubs(this.#state);
     const poll = host?.poll === 'fuel' || host?.poll === 'epoch' ? host.poll : null;

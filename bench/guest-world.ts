@@ -11,8 +11,7 @@ class Exit {
   }
 }
 
-type Continuation = object | null;
-type Resume = (continuation: Continuation) => [outcome: number, next: Continuation];
+type Resume = (continuation: object) => number;
 const FUEL = 0x7fff_ffff;
 /** For Asyncify's stack: two words, then the room between the addresses in them. */
 const PAGE = 65_536;
@@ -63,15 +62,15 @@ export class World {
 
   #process(): void {
     const { [HOST_EXPORTS.new('_start')]: start, [HOST_EXPORTS.resume]: resume } = this.#exports;
-    let next = (start as () => Continuation)();
-    do {
+    const continuation = (start as () => object)();
+    for (;;) {
       const more = this.yields < this.#interruptions;
       this.#global(HOST_EXPORTS.fuel).value = more ? 0 : FUEL;
       this.#epoch = more ? 1 : 0;
-      const [outcome, rest] = (resume as Resume)(next);
+      const outcome = (resume as Resume)(continuation);
+      if (outcome === OUTCOME.returned) return;
       if (outcome === OUTCOME.yielded) this.yields++;
-      next = rest;
-    } while (next !== null);
+    }
   }
 
   #stock(): void {

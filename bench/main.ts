@@ -11,6 +11,9 @@ import { type Options, parseOptions, USAGE, UsageError } from './options.ts';
 import { type Requirement, type Results, requirements } from './requirements.ts';
 import { CrashError, measureGroup, type Row } from './switches.ts';
 import { abandonedTable, guestTables, latencyTable, liveTable, switchesTable, table, transformTable } from './table.ts';
+import { TASK_GROUPS } from './task-cases.ts';
+import { idleTable, millionTable, tasksTable } from './task-table.ts';
+import { measureIdle, measureMillion, measureTasks, type TaskRow } from './tasks.ts';
 import { measureTransforms } from './transforms.ts';
 
 const line = (text: string): boolean => process.stdout.write(`${text}\n`);
@@ -51,7 +54,13 @@ async function run(options: Options, native: boolean): Promise<Results> {
   }
   if (guests.length > 0) show(guestTables(guests));
   const latencies = await section('guest latency', () => measureLatencies(options), latencyTable);
-  return { switches, live, abandoned, transforms, guests, latencies };
+  const tasks: TaskRow[] = [];
+  for (const group of TASK_GROUPS) {
+    tasks.push(...(await section(group.name, () => measureTasks(group, options), tasksTable)));
+  }
+  const idle = await section('idle tasks', () => measureIdle(options), idleTable);
+  const million = await section('a million tasks', () => measureMillion(options), millionTable);
+  return { switches, live, abandoned, transforms, guests, latencies, tasks, idle, million };
 }
 
 function requirementsTable(list: readonly Requirement[]): string {

@@ -6,6 +6,8 @@ import type { Live } from './measure-live.ts';
 import type { MemoryRow } from './memory.ts';
 import { ratio } from './stats.ts';
 import type { Row } from './switches.ts';
+import { CALLS, COUNTS, countName, JSPI, OURS, USUAL } from './task-cases.ts';
+import type { IdleRow, MillionRow, TaskRow } from './tasks.ts';
 import type { TransformRow } from './transforms.ts';
 
 /** What the project asks of itself, and the figure that was measured. */
@@ -23,6 +25,9 @@ export interface Results {
   readonly transforms: readonly TransformRow[];
   readonly guests: readonly GuestRow[];
   readonly latencies: readonly LatencyRow[];
+  readonly tasks: readonly TaskRow[];
+  readonly idle: readonly IdleRow[];
+  readonly million: readonly MillionRow[];
 }
 
 const LINKINGS = ['closed', 'linked'] as const;
@@ -35,6 +40,10 @@ const TRANSFORM_MS = 2000;
 const MEAN_TIME = 1.25;
 const LARGEST_TIME = 1.7;
 const CODE_SIZE = 1.6;
+const MOST_TASKS = countName(Math.max(...COUNTS));
+const SWITCH_GROWTH = 3;
+const MILLION_SECONDS = 60;
+const MILLION_BYTES = 2e9;
 const LATENCY_MS: Record<LatencyRow['place'], number> = { 'main thread': 20, worker: 2 };
 
 const atLeast = (text: string, figure: number, limit: number): Requirement => ({
@@ -81,7 +90,13 @@ export function requirements(results: Results): Requirement[] {
     if (bytes[1] < 450_000) continue;
     found.push(atMost(`ms for ${bytes[1]} bytes, ${shape}, ${linking}`, large.median, TRANSFORM_MS));
   }
-  return [...found, ...ofGuests(results.guests), ...ofLatencies(results.latencies)];
+  return [
+    ...found,
+    ...ofGuests(results.guests),
+    ...ofLatencies(results.latencies),
+    ...ofTasks(results.tasks),
+    ...ofMillion(results.million),
+  ];
 }
 
 function ofGuests(rows: readonly GuestRow[]): Requirement[] {
@@ -112,4 +127,22 @@ function ofLatencies(rows: readonly LatencyRow[]): Requirement[] {
   return rows.map(({ place, poll, ms }) =>
     atMost(`ms from signal to handler, ${place}, ${poll}`, ms?.median ?? Infinity, LATENCY_MS[place]),
   );
+}
+
+function ofTasks(rows: readonly TaskRow[]): Requirement[] {
+  return rows.flatMap(({ group, name, longer }) => {
+    if (longer === null) return [];
+    const { median } = longer.times;
+    if (name === MOST_TASKS && longer.than === countName(USUAL)) {
+      return [atMost(`${group}: ${name} against ${longer.than}`, median, SWITCH_GROWTH)];
+    }
+    return group === CALLS && name === OURS ? [atMost(`${group}: time as part of ${JSPI}'s`, median, 1)] : [];
+  });
+}
+
+function ofMillion(rows: readonly MillionRow[]): Requirement[] {
+  return rows.flatMap(({ who, seconds, peak }) => [
+    atMost(`seconds for a million tasks, ${who}`, seconds, MILLION_SECONDS),
+    atMost(`bytes at most for a million tasks, ${who}`, peak, MILLION_BYTES),
+  ]);
 }

@@ -123,6 +123,10 @@ export class InvariantChecker implements Checker {
         this.#quiet(view);
         this.#is(view, other, undefined);
         return;
+      case 'renewed':
+        this.#consumed.delete(subject);
+        this.#quiet(view);
+        return;
       case 'fresh': {
         const top = this.#inspect.top(subject);
         if (top === null) this.#fail('frame-list', point, 'the stack is empty');

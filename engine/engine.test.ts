@@ -178,11 +178,19 @@ describe('Engine', () => {
 });
 
 describe('Module.manifest', () => {
-  const host = { poll: 'fuel', epochWord: null, suspending: [], entries: ['count', 'sum', 'plain'] };
+  const memory = { address: 'i32', min: 1, max: null, shared: false, import: null, export: 'memory' };
+  const host = {
+    poll: 'fuel',
+    epochWord: null,
+    suspending: [],
+    entries: ['count', 'sum', 'plain'],
+    memories: [memory],
+    nativeWaits: false,
+  };
 
   it('says how a module was transformed', async () => {
     const engine = new Engine();
-    const manifest = { format: 1, version: packageJson.version, linking: 'closed', instrumenter: 'frames', host: null };
+    const manifest = { format: 2, version: packageJson.version, linking: 'closed', instrumenter: 'frames', host: null };
     expect(engine.compile(counter, { linking: 'closed' }).manifest).toEqual(manifest);
     expect(engine.compile(counter, { linking: 'closed', yields: 'fuel' }).manifest).toEqual({ ...manifest, host });
     expect(engine.compile(await parseText('(module (func (export "f")))')).manifest).toBeNull();
@@ -200,9 +208,9 @@ describe('Module.manifest', () => {
     const runtime = new Runtime();
     const module = decode(transform(counter).bytes);
     const [section, ...others] = module.customs;
-    const other = { ...section!, bytes: Uint8Array.of(2, 0) };
+    const other = { ...section!, bytes: Uint8Array.of(1, 0) };
     const cases = [
-      [[other, ...others], 'unsupported', "the module's manifest has format 2, and this version of Bobbin reads 1"],
+      [[other, ...others], 'unsupported', "the module's manifest has format 1, and this version of Bobbin reads 2"],
       [[{ ...other, bytes: Uint8Array.of() }, ...others], 'malformed', 'malformed manifest: unexpected end'],
       [[section!, ...module.customs], 'malformed', 'the module has 2 custom sections "bobbin"'],
       [others, 'missing', 'the module imports from "bobbin" and has no manifest'],

@@ -29,6 +29,8 @@ export async function bundle(): Promise<void> {
       index: 'engine/index.ts',
       runtime: 'engine/runtime.ts',
       scheduler: 'engine/scheduler/index.ts',
+      timeline: 'engine/timeline/index.ts',
+      threads: 'engine/threads/index.ts',
       asyncify: 'asyncify/index.ts',
       continuations: 'continuations/index.ts',
     },

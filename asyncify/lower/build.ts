@@ -318,14 +318,15 @@ export class Build {
 }
 
 /** Where the indices of a space are in the output. */
-interface Moved {
+export interface Moved {
   readonly func: (index: number) => number;
   readonly global: (index: number) => number;
   readonly memory: (index: number) => number;
 }
 
 const relocated = new Map<string, boolean>();
-function relocate(instr: Instr, { func, global, memory }: Moved): Instr {
+/** The instruction with its functions, globals and memories at their new indices. */
+export function relocate(instr: Instr, { func, global, memory }: Moved): Instr {
   let touched = relocated.get(instr.op);
   if (touched === undefined) {
     const { immediates } = opcodeOf(instr.op);

@@ -10,15 +10,22 @@ export const HIDDEN_EXPORTS = { raw: 'bobbin:raw:', tag: 'bobbin:tag:' } as cons
 /**
  * What a module exports for a host that runs its functions inside continuations (engine/, Process). `$cont` is an opaque
  * object to JavaScript. By exported function: `new` `(params) -> $cont`, `results` `() -> results`. By imported function:
- * `answer` `(results) -> ()` sets what a suspended call of it will return. And one each: `resume` `($cont) -> (i32, $cont?)`
- * with an OUTCOME; `throw` `($cont, externref) -> (i32, $cont?)`, which throws a JavaScript value where it is suspended;
- * `canSuspend` `() -> i32`, to be asked while an import runs; the globals `fuel`, `epoch` and `pending`; and `epochMemory`, the
- * shared memory whose word at address 0 is polled in the place of `epoch`, where there is one.
+ * `answer` `(results) -> ()` sets what a suspended call of it will return. By exported mutable i32 global: `swap` `(i32) -> i32`
+ * sets it and returns what it was, in a fraction of the time that JavaScript's access takes. And one each: `resume`
+ * `($cont) -> i32` with an OUTCOME: unless that is `returned`, the object is what to resume next; `throw`
+ * `($cont, externref) -> i32`, which throws a JavaScript value where it is suspended; `canSuspend` `() -> i32`, to be asked while
+ * an import runs; the globals `fuel`, `epoch` and `pending`; `refuel` `(i32) -> i32`, the `swap` of `fuel`; `suspend` `() -> ()`, which
+ * sets `pending`; and `epochMemory`, the shared memory whose word at address 0 is polled in the place of `epoch`, where there is one.
+ *
+ * Where the module can hand its own continuation objects to the host: `contType` `(any) -> i32`, the number of the object's type times
+ * CONT_STATES plus its CONT_STATE, or -1 where the value is none that can be run; and by type `cont` `($ct, params) -> $cont`, which
+ * consumes it, and `contResults` `() -> results`.
  */
 export const HOST_EXPORTS = {
   new: (name: string): string => `bobbin:new:${name}`,
   results: (name: string): string => `bobbin:results:${name}`,
   answer: (func: number): string => `bobbin:answer:${func}`,
+  swap: (global: string): string => `bobbin:swap:${global}`,
   resume: 'bobbin:resume',
   throw: 'bobbin:throw',
   canSuspend: 'bobbin:can-suspend',
@@ -26,7 +33,42 @@ export const HOST_EXPORTS = {
   epoch: 'bobbin:epoch',
   epochMemory: 'bobbin:epoch-memory',
   pending: 'bobbin:pending',
+  refuel: 'bobbin:refuel',
+  suspend: 'bobbin:suspend',
+  cont: (type: number): string => `bobbin:cont:${type}`,
+  contResults: (type: number): string => `bobbin:cont-results:${type}`,
+  contType: 'bobbin:cont-type',
 } as const;
+
+/** What `contType` finds of a continuation object. */
+export const CONT_STATE = {
+  /** It was suspended, or arguments were bound to it. */
+  begun: 0,
+  /** It has not begun, and comes from this instance, or one of the same store where that is linked. */
+  own: 1,
+  /** It has not begun, and comes from elsewhere: it cannot be run here. */
+  foreign: 2,
+  consumed: 3,
+} as const;
+export const CONT_STATES = Object.keys(CONT_STATE).length;
+
+/** The import module of what waits and notifies in shared memories are lowered to; the host provides it. */
+export const ATOMICS_MODULE = 'bobbin:atomics';
+/**
+ * Its functions: `memory.atomic.wait32`, `wait64` and `notify` (threads proposal). `memory` is the index of the memory in the
+ * source (the manifest says which that is), `address` the byte in it, offset included, as an unsigned number. The word lies in
+ * the memory, is aligned, and was `expected` just before the call. `timeout` is in nanoseconds, below 0 there is none. A wait is
+ * 0 when it was woken, 1 where the word is another, 2 when the time was up, and may be suspended; a notify, which is not, says how
+ * many it has woken, at most `count`, an unsigned number.
+ */
+export const ATOMICS = {
+  /** `(memory, address, expected, timeout)` */
+  wait32: { params: ['i32', 'i64', 'i32', 'i64'], results: ['i32'] },
+  wait64: { params: ['i32', 'i64', 'i64', 'i64'], results: ['i32'] },
+  /** `(memory, address, count)` */
+  notify: { params: ['i32', 'i64', 'i32'], results: ['i32'] },
+} as const satisfies Record<string, { readonly params: readonly ValType[]; readonly results: readonly ValType[] }>;
+export type AtomicsName = keyof typeof ATOMICS;
 
 /** How a continuation the host resumed came back. */
 export const OUTCOME = {
@@ -105,6 +147,8 @@ export const CHECK = {
   hostReturned: 19,
   /** As `hostLeft`, for what leaves the results of a continuation in the slots. */
   hostResumed: 20,
+  /** The host's continuation object has its next stack: it. */
+  renewed: 21,
 } as const;
 export type CheckName = keyof typeof CHECK;
 

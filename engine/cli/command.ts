@@ -63,13 +63,20 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'no such file or folder',
   EISDIR: 'is a folder',
   EACCES: 'permission denied',
+  ENOSPC: 'no space left',
+  EPIPE: 'nobody reads it',
 };
 
 function attempt<T>(path: string, action: () => T): T {
   try {
     return action();
   } catch (error) {
-    if (!(error instanceof Error) || !('code' in error)) throw error;
-    throw new CommandError(`${path}: ${REASONS[String(error.code)] ?? error.message}`);
+    throw new CommandError(`${path}: ${reasonOf(error)}`);
   }
+}
+
+/** Why something could not be done with a file. Throws what is no error of the operating system's. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error) || !('code' in error)) throw error;
+  return REASONS[String(error.code)] ?? error.message;
 }

@@ -1,5 +1,12 @@
-import { type BinaryenOptions, loadBinaryen, type Transformed, transformModule } from '../../asyncify/index.ts';
+import {
+  type AtomicsOptions,
+  type BinaryenOptions,
+  loadBinaryen,
+  type Transformed,
+  transformModule,
+} from '../../asyncify/index.ts';
 import { suspendingImports } from '../process/index.ts';
+import { suspendingThreads } from '../threads/index.ts';
 import { suspendingWasiImports } from '../wasi/index.ts';
 import { CommandError, choice, type Io, UsageError } from './command.ts';
 import type { Input } from './input.ts';
@@ -16,13 +23,33 @@ export const PROCESS_OPTIONS = {
 } as const;
 export type ProcessValues = { readonly [name in keyof typeof PROCESS_OPTIONS]?: string | undefined };
 
+/** The options of the command line about atomic instructions. */
+export const ATOMICS_OPTIONS = { 'atomic-waits': { type: 'string' }, 'shared-memories': { type: 'string' } } as const;
+export type AtomicsValues = { readonly [name in keyof typeof ATOMICS_OPTIONS]?: string | undefined };
+
+/** Throws {@link UsageError}. */
+export function atomicsTransform(values: AtomicsValues): AtomicsOptions {
+  const { 'atomic-waits': waits = 'native', 'shared-memories': memories = 'keep' } = values;
+  return {
+    atomicWaits: choice('atomic-waits', waits, ['native', 'suspending']),
+    sharedMemories: choice('shared-memories', memories, ['keep', 'plain']),
+  };
+}
+
+/** What there is to do with atomics where all threads of a program run on this one: its shared memories need not be shared. */
+export function greenAtomics({ imports, memories }: Input['module']): AtomicsOptions {
+  const isShared =
+    memories.some(({ type }) => type.shared) || imports.some(({ desc }) => desc.kind === 'memory' && desc.type.shared);
+  return isShared ? { atomicWaits: 'suspending', sharedMemories: 'plain' } : {};
+}
+
 /** How a module becomes one that a process can run. */
-export interface ProcessTransform {
+export interface ProcessTransform extends AtomicsOptions {
   readonly instrumenter: (typeof INSTRUMENTERS)[number];
   readonly yields: (typeof POLLS)[number];
   /** Of Binaryen's optimiser. */
   readonly optimizeLevel?: NonNullable<BinaryenOptions['optimizeLevel']>;
-  /** Imports that suspend beside those of WASI and `bobbin:signal`, `module.name` or `module.*`. */
+  /** Imports that suspend beside those of WASI, `bobbin:signal` and `bobbin:threads`, `module.name` or `module.*`. */
   readonly suspending?: readonly string[];
 }
 
@@ -47,14 +74,14 @@ const BIG = 200_000;
  */
 export async function transformForProcess(
   { bytes, module }: Input,
-  { instrumenter, yields, optimizeLevel, suspending: more = [] }: ProcessTransform,
+  { instrumenter, optimizeLevel, suspending: more = [], ...options }: ProcessTransform,
   io: Io,
 ): Promise<Transformed> {
-  const suspending = [...suspendingImports, ...suspendingWasiImports, ...more];
-  if (instrumenter === 'frames') return transformModule(module, bytes, { linking: 'closed', yields, suspending });
+  const suspending = [...suspendingImports, ...suspendingThreads, ...suspendingWasiImports, ...more];
+  if (instrumenter === 'frames') return transformModule(module, bytes, { ...options, linking: 'closed', suspending });
   const binaryen = await binaryenOf();
   return binaryen.transform(bytes, {
-    yields,
+    ...options,
     suspending,
     ...(optimizeLevel === undefined ? {} : { optimizeLevel }),
     ...(io.isTerminal && bytes.length > BIG ? { onProgress: (step) => io.err(`${step}...\n`) } : {}),

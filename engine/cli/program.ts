@@ -1,15 +1,20 @@
 import { Store } from '../../continuations/index.ts';
 import { at, keepAlive, now } from '../process/event-loop.ts';
 import { type ExitStatus, Process, type ProcessOptions, signalImports } from '../process/index.ts';
+import { Scheduler } from '../scheduler/index.ts';
+import { schedulerClock, schedulerClocks, Threads, WasiThreads } from '../threads/index.ts';
 import { suspendingWasi, WASI_MODULE } from '../wasi/index.ts';
 import type { Io } from './command.ts';
 import { forwardSignals, stopHost } from './signals.ts';
+import { deadlockReport, type Scheduling } from './threads.ts';
 import type { World } from './wasi.ts';
 
 /** The exit status of a program that ran out of time, as that of timeout(1). */
 const TIMED_OUT = 124;
 /** What a shell says of a program that SIGINT ended. */
 const INTERRUPTED = 130;
+/** Of a program whose threads wait for each other. */
+const FAILED = 1;
 /** How long a program whose time is up may take to end itself, in milliseconds. */
 const GRACE = 1000;
 
@@ -24,6 +29,10 @@ export interface ProgramOptions {
   readonly timeout?: number | undefined;
   /** Whether signals of this process reach the program: it must have yield points, or it could not be ended any more. */
   readonly signals: boolean;
+  /** Its threads are tasks of a scheduler; null: it has none, and runs by itself. */
+  readonly scheduling: Scheduling | null;
+  /** Says what a thread has failed with that has ended alone. */
+  readonly onFailure: (thread: string, error: unknown) => void;
 }
 
 /** How a program ended; a number is an exit status that this side has decided on. */
@@ -42,11 +51,14 @@ export async function runProgram(
 ): Promise<Ending> {
   const streams = io.streams?.();
   try {
-    const guest = instantiate(module, world, options, (process) =>
-      suspendingWasi(process, world.imports, streams === undefined ? {} : streams),
+    const guest = instantiate(module, world, io, options, (process, scheduler) =>
+      suspendingWasi(process, world.imports, {
+        ...streams,
+        ...(scheduler !== null && options.scheduling?.isVirtual ? { clocks: schedulerClocks(scheduler) } : {}),
+      }),
     );
     if (options.entry !== '_start' && options.entry !== '_initialize') guest.initialize();
-    return await runToEnd(guest.process, options);
+    return await runToEnd(guest, options);
   } finally {
     streams?.close();
   }
@@ -54,6 +66,10 @@ export async function runProgram(
 
 interface Guest {
   readonly process: Process;
+  /** Null: the process runs by itself. */
+  readonly threads: Threads | null;
+  /** The exit status where all threads wait for each other; null: they do not. */
+  readonly deadlocked: () => number | null;
   /** Calls what a reactor wants to be called first. */
   readonly initialize: () => void;
 }
@@ -61,17 +77,40 @@ interface Guest {
 function instantiate(
   module: WebAssembly.Module,
   world: World,
-  { entry, args, frameLimit, signals }: ProgramOptions,
-  wasi: (process: Process) => Record<string, unknown>,
+  io: Io,
+  { entry, args, frameLimit, signals, scheduling, onFailure }: ProgramOptions,
+  wasi: (process: Process, scheduler: Scheduler | null) => Record<string, unknown>,
 ): Guest {
-  const options: ProcessOptions = { entry, args, ...(signals ? { onStop: stopHost } : {}) };
+  let deadlocked: number | null = null;
+  const scheduler =
+    scheduling === null
+      ? null
+      : new Scheduler({
+          ...scheduling.options,
+          onFailure: (task, error) => onFailure(task.name, error),
+          onDeadlock: (error) => {
+            io.err(`bobbin run: ${deadlockReport(error)}\n`);
+            deadlocked = FAILED;
+            process.kill('SIGKILL');
+          },
+        });
+  const clock = scheduler === null ? {} : { clock: schedulerClock(scheduler) };
+  const options: ProcessOptions = { entry, args, ...clock, ...(signals ? { onStop: stopHost } : {}) };
   const process = new Process(options);
+  const threads = scheduler === null ? null : new Threads(scheduler, process);
   const store = new Store(frameLimit === undefined ? {} : { frameLimit });
-  const { instance, exports } = store.instantiate(module, { ...signalImports(process), [WASI_MODULE]: wasi(process) });
+  const imports = { ...signalImports(process), ...threads?.imports, [WASI_MODULE]: wasi(process, scheduler) };
+  const { instance, exports } =
+    threads === null
+      ? store.instantiate(module, imports)
+      : new WasiThreads(threads, store, module, imports).instantiate();
   if (exports.memory instanceof WebAssembly.Memory) world.attach(exports.memory);
   process.attach(module, instance);
+  threads?.attach(instance);
   return {
     process,
+    threads,
+    deadlocked: () => deadlocked,
     initialize: () => {
       const { _initialize } = exports;
       if (typeof _initialize === 'function') _initialize();
@@ -79,7 +118,10 @@ function instantiate(
   };
 }
 
-async function runToEnd(process: Process, { fuel, timeout, signals }: ProgramOptions): Promise<Ending> {
+async function runToEnd(
+  { process, threads, deadlocked }: Guest,
+  { fuel, timeout, signals }: ProgramOptions,
+): Promise<Ending> {
   let decided: number | null = null;
   const kill = (status: number): void => {
     decided = status;
@@ -97,10 +139,11 @@ async function runToEnd(process: Process, { fuel, timeout, signals }: ProgramOpt
     });
   }
   try {
-    if (fuel === undefined) process.start();
+    if (threads !== null) threads.start();
+    else if (fuel === undefined) process.start();
     else await runInSlices(process, fuel);
     const status = await process.wait();
-    return decided ?? status;
+    return decided ?? deadlocked() ?? status;
   } finally {
     cancel();
     unforward();

@@ -1,13 +1,17 @@
 import type { Module as Decoded } from '../../asyncify/binary/module.ts';
 import { Engine, ExhaustionError, type Module, ProcessError, SuspensionError, statusCode } from '../index.ts';
 import { SIGNAL_MODULE } from '../process/index.ts';
+import { SchedulerError } from '../scheduler/index.ts';
+import { ATOMICS_MODULE, THREADS_MODULE, WASI_THREADS_MODULE } from '../threads/index.ts';
 import { WASI_MODULE } from '../wasi/index.ts';
 import { type Command, CommandError, type Io, parse, UsageError } from './command.ts';
 import { givenFolder } from './files/index.ts';
 import { inFile, readModule } from './input.ts';
-import { PROCESS_OPTIONS, processTransform, transformForProcess } from './load.ts';
+import { greenAtomics, PROCESS_OPTIONS, processTransform, transformForProcess } from './load.ts';
 import { duration, positive } from './options.ts';
 import { type Ending, runProgram } from './program.ts';
+import { isScheduled, scheduling, THREAD_OPTIONS } from './threads.ts';
+import { isTimed, openTimeline, TIMELINE_OPTIONS } from './timeline.ts';
 import { exportedFunction, parseArguments, showResults } from './values.ts';
 import { createWorld, type World } from './wasi.ts';
 
@@ -34,6 +38,14 @@ How the program is made interruptible:
   --instrumenter NAME  frames (default), or binaryen: Binaryen's Asyncify pass
   --optimize LEVEL     with binaryen: how hard its optimiser works, 0 to 3 (default 2)
 
+How its threads take turns, where it has any (it imports from "bobbin:threads", or was built for wasi-threads):
+
+  --policy NAME[:N]    round-robin (default), fifo, priority, fair, deadline or lottery; N is the slice, in polls
+  --seed N             of what is drawn (default 0)
+  --virtual-time       time stands still while a thread can run, so that the same seed makes the same schedule
+  --trace FILE         writes what they did, to be opened in Perfetto (Chrome's Trace Event Format)
+  --stats              prints switches, slices, the run queue and memory at the end
+
 Signals that bobbin gets reach the program: Ctrl-C as SIGINT, Ctrl-Z as SIGTSTP, SIGWINCH, SIGTERM and others. A second Ctrl-C
 within a second of one that still waits ends the program.
 
@@ -49,6 +61,8 @@ const OPTIONS = {
   ...PROCESS_OPTIONS,
   fuel: { type: 'string' },
   timeout: { type: 'string' },
+  ...THREAD_OPTIONS,
+  ...TIMELINE_OPTIONS,
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
 /** Options whose value is the next word. */
@@ -76,13 +90,16 @@ export const command: Command = {
     const timeout = duration('timeout', values.timeout);
     const transform = processTransform(values);
     const fuel = positive('fuel', values.fuel);
+    const schedule = scheduling(values);
     if (fuel !== undefined && transform.yields !== 'fuel') throw new UsageError('--fuel needs --yield fuel');
 
     const input = await readModule(path);
     if (input.transformed) checkUntouched(path, values);
     const engine = new Engine(frameLimit === undefined ? {} : { frameLimit });
     const module = await inFile(path, async () => {
-      return engine.load(input.transformed ? input.bytes : (await transformForProcess(input, transform, io)).bytes);
+      if (input.transformed) return engine.load(input.bytes);
+      const how = { ...transform, ...greenAtomics(input.module) };
+      return engine.load((await transformForProcess(input, how, io)).bytes);
     });
     const decoded = input.module;
     const name = values.invoke ?? entryPoint(path, decoded);
@@ -92,12 +109,20 @@ export const command: Command = {
     const callArgs = isProgram ? [] : parseArguments(name, type, rest);
     const host = module.manifest?.host ?? null;
     const isProcess = host?.entries.includes(name) ?? false;
-    checkImports(path, module, isProcess);
+    const isThreaded = hasThreads(module) || isScheduled(values) || isTimed(values);
+    checkImports(path, module, isProcess, isThreaded);
     if (fuel !== undefined && host?.poll !== 'fuel') throw new UsageError(`--fuel: ${path} does not yield by fuel`);
     if (timeout !== undefined && !isProcess) {
       throw new UsageError(`--timeout: ${path} was transformed before, and not so that it could be interrupted`);
     }
 
+    if (isThreaded && !isProcess)
+      throw new UsageError(`${path} was transformed before, and not so that it could have threads`);
+    if (isThreaded && fuel !== undefined) {
+      throw new UsageError('--fuel is for programs without threads: use --policy round-robin:N');
+    }
+
+    const timeline = openTimeline(values, io);
     const world = createWorld({ args: isProgram ? [path, ...rest] : [path], env: values.env, folders }, io);
     try {
       const ending = isProcess
@@ -108,6 +133,9 @@ export const command: Command = {
             fuel,
             timeout,
             signals: host?.poll !== 'none',
+            scheduling: isThreaded ? { ...schedule, options: { ...schedule.options, ...timeline.options } } : null,
+            onFailure: (thread, error) =>
+              io.err(`bobbin run: ${path}: thread "${thread}": ${failure(error) ?? error}\n`),
           })
         : call(module, world, name, callArgs);
       return report(ending, (results) => {
@@ -118,6 +146,7 @@ export const command: Command = {
       return fail(path, error, io);
     } finally {
       world.close();
+      timeline.close();
     }
   },
 };
@@ -159,9 +188,15 @@ function list(module: Decoded): string {
   return `\nExported functions: ${names.length === 0 ? 'none' : names.join(', ')}`;
 }
 
-function checkImports(path: string, module: Module, isProcess: boolean): void {
-  const provided = isProcess ? [WASI_MODULE, SIGNAL_MODULE] : [WASI_MODULE];
-  const foreign = module.imports.filter((entry) => !provided.includes(entry.module));
+/** Modules of the functions that threads need; what imports from them has threads, or waits as they do. */
+const THREADS_MODULES: readonly string[] = [THREADS_MODULE, WASI_THREADS_MODULE, ATOMICS_MODULE];
+const hasThreads = (module: Module): boolean => module.imports.some((entry) => THREADS_MODULES.includes(entry.module));
+
+function checkImports(path: string, module: Module, isProcess: boolean, isThreaded: boolean): void {
+  const provided = isProcess ? [WASI_MODULE, SIGNAL_MODULE, ...THREADS_MODULES] : [WASI_MODULE];
+  const foreign = module.imports.filter(
+    (entry) => !provided.includes(entry.module) && !(isProcess && isThreaded && entry.kind === 'memory'),
+  );
   if (foreign.length === 0) return;
   const names = foreign.map((entry) => `"${entry.module}" "${entry.name}" (${entry.kind})`);
   throw new CommandError(`${path}: imports what only a host program can provide: ${names.join(', ')}`);
@@ -203,7 +238,7 @@ function fail(path: string, error: unknown, io: Io): number {
 function failure(error: unknown): string | undefined {
   if (error instanceof SuspensionError) return `unhandled suspension: ${error.message}`;
   if (error instanceof ExhaustionError || error instanceof RangeError) return `exhaustion: ${error.message}`;
-  if (error instanceof ProcessError) return error.message;
+  if (error instanceof ProcessError || error instanceof SchedulerError) return error.message;
   if (error instanceof WebAssembly.RuntimeError) return `trap: ${error.message}`;
   if (error instanceof WebAssembly.Exception) return 'uncaught exception';
   return undefined;

@@ -2,14 +2,14 @@ import { transformModule } from '../../asyncify/index.ts';
 import { type Instrumented, type NamedFunction, nameExplanations } from '../explain.ts';
 import { type Command, choice, parse, UsageError, writeFile } from './command.ts';
 import { inFile, readModule } from './input.ts';
-import { PROCESS_OPTIONS, processTransform, transformForProcess } from './load.ts';
+import { ATOMICS_OPTIONS, atomicsTransform, PROCESS_OPTIONS, processTransform, transformForProcess } from './load.ts';
 
 const help = `Usage: bobbin transform IN -o OUT [--linking closed|linked] [--explain]
        bobbin transform IN -o OUT --yield fuel|epoch|none [--instrumenter frames|binaryen] [--explain]
 
 Turns a module that may use stack switching into plain WebAssembly 3.0 that runs on the runtime (Engine.load, bobbin run). With
---yield or --instrumenter the result can be interrupted, and waits in WASI and signal functions without blocking the host:
-what bobbin run otherwise makes of a program each time.
+--yield, --instrumenter or --atomic-waits suspending the result can be interrupted, and waits in WASI and signal functions
+without blocking the host: what bobbin run otherwise makes of a program each time.
 
   -o, --output OUT    where the result goes: text if the name ends in .wat, else a binary
   --linking linked    (default) the result links with other transformed modules, and suspensions pass between them
@@ -18,6 +18,10 @@ what bobbin run otherwise makes of a program each time.
   --instrumenter NAME frames (default), or binaryen: Binaryen's Asyncify pass
   --optimize LEVEL    with binaryen: how hard its optimiser works, 0 to 3 (default 2)
   --suspending NAME   module.name or module.* of imports that suspend as well; may be repeated
+  --atomic-waits HOW  native (default), or suspending: waits and notifies in shared memories call functions of the host's,
+                      which suspends one thread where the instruction would block all
+  --shared-memories HOW
+                      keep (default), or plain: shared memories become ordinary ones with the same limits
   --explain           print which functions were instrumented, and why
   -h, --help          this text
 `;
@@ -32,6 +36,7 @@ export const command: Command = {
         output: { type: 'string', short: 'o' },
         linking: { type: 'string' },
         ...PROCESS_OPTIONS,
+        ...ATOMICS_OPTIONS,
         suspending: { type: 'string', multiple: true },
         explain: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
@@ -49,15 +54,18 @@ export const command: Command = {
     if (output === '-' || output === '') throw new UsageError('-o takes the name of a file');
     const linking = choice('linking', values.linking ?? 'linked', ['closed', 'linked']);
     const { instrumenter, yield: yields, optimize, suspending } = values;
-    const forProcess = [instrumenter, yields, optimize, suspending].some((value) => value !== undefined);
+    const atomics = atomicsTransform(values);
+    const forProcess =
+      atomics.atomicWaits === 'suspending' ||
+      [instrumenter, yields, optimize, suspending].some((value) => value !== undefined);
     if (forProcess && values.linking === 'linked')
       throw new UsageError('what can be interrupted is closed, not linked');
-    const how = { ...processTransform(values), suspending: suspending ?? [] };
+    const how = { ...processTransform(values), ...atomics, suspending: suspending ?? [] };
 
     const input = await readModule(path);
     const { module, bytes } = input;
     const result = await inFile(path, () =>
-      forProcess ? transformForProcess(input, how, io) : transformModule(module, bytes, { linking }),
+      forProcess ? transformForProcess(input, how, io) : transformModule(module, bytes, { linking, ...atomics }),
     );
     writeFile(output, output.endsWith('.wat') ? await print(result.bytes) : result.bytes);
     if (values.explain) {

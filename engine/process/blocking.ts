@@ -25,20 +25,25 @@ export interface BlockingCall {
   readonly placeholder?: unknown;
 }
 
+/** What is told that a call is answered. */
+export interface Wakeable {
+  wake(): void;
+}
+
 /** A call of a suspending import while the guest waits in it. */
 export class WaitingCall {
   readonly name: string;
   readonly #call: BlockingCall;
-  readonly #wake: () => void;
+  readonly #thread: Wakeable;
   #stop: (() => void) | null = null;
   #settled: Settled | null = null;
   #round = 0;
 
   /** Begins to wait at once. */
-  constructor(name: string, call: BlockingCall, wake: () => void) {
+  constructor(name: string, call: BlockingCall, thread: Wakeable) {
     this.name = name;
     this.#call = call;
-    this.#wake = wake;
+    this.#thread = thread;
     this.start();
   }
 
@@ -48,7 +53,7 @@ export class WaitingCall {
     const settle = (settled: Settled): void => {
       if (round !== this.#round || this.#settled !== null) return;
       this.#settled = settled;
-      this.#wake();
+      this.#thread.wake();
     };
     const stop = this.#call.start(
       (...results) => settle({ kind: 'returned', results }),

@@ -39,6 +39,17 @@ export function at(time: number, run: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
+/** What the timers of a process go by, in milliseconds. */
+export interface ProcessClock {
+  /** It never goes back. */
+  now(): number;
+  /** Calls back at a time, not earlier. @returns what calls it off */
+  at(time: number, run: () => void): () => void;
+}
+
+/** The host's monotonic clock. */
+export const hostProcessClock: ProcessClock = { now, at };
+
 /** Holds the host's event loop alive until it is called off. */
 export function keepAlive(): () => void {
   const timer = setInterval(() => {}, LONGEST);

@@ -29,6 +29,7 @@ export class Guest {
   /** The word that its polls look at; null: they are not `epoch` polls. */
   readonly epoch: EpochWord | null;
   readonly #fuel: WebAssembly.Global;
+  #budget: Budget | null = null;
   readonly imports: ReadonlySet<string>;
   readonly #exports: WebAssembly.Exports;
   readonly #pending: WebAssembly.Global;
@@ -86,9 +87,10 @@ export class Guest {
     return imports;
   }
 
-  /** What has it yield. */
+  /** What has it yield: one for all its threads, of which one runs at a time. */
   budget(): Budget {
-    return this.epoch === null ? new FuelBudget(this.#fuel) : new EpochBudget(this.epoch);
+    this.#budget ??= this.epoch === null ? new FuelBudget(this.#fuel) : new EpochBudget(this.epoch);
+    return this.#budget;
   }
 
   /** Whether a continuation can be made of the export. */

@@ -12,7 +12,6 @@ import {
 } from '../signals/index.ts';
 import type { BlockingCall } from './blocking.ts';
 import { ProcessError } from './errors.ts';
-import { at, now } from './event-loop.ts';
 import {
   readItimerval,
   readSigaction,
@@ -43,7 +42,12 @@ const SUSPENDING = [
   'sigleave',
 ] as const;
 type Suspending = (typeof SUSPENDING)[number];
-const full = (name: Suspending): string => `${SIGNAL_MODULE}.${name}`;
+/** Made once: a string that is put together anew is hashed anew. */
+const NAMES = Object.fromEntries(SUSPENDING.map((name) => [name, `${SIGNAL_MODULE}.${name}`])) as Record<
+  Suspending,
+  string
+>;
+const full = (name: Suspending): string => NAMES[name];
 
 /** The imports of the module that suspend: for the option `suspending` of `transform`. */
 export const suspendingImports: readonly string[] = SUSPENDING.map(full);
@@ -240,13 +244,14 @@ class SignalFunctions {
     const time = readTimespec(this.#memory.required(pointer(request), SIZE.timespec));
     if (time === null)
       throw new SignalError('EINVAL', 'nanoseconds are from 0 to 999,999,999, and seconds not negative');
-    const deadline = now() + time;
+    const { clock } = this.#process;
+    const deadline = clock.now() + time;
     return this.#wait('nanosleep', {
-      start: (done) => at(deadline, () => done(0)),
+      start: (done) => clock.at(deadline, () => done(0)),
       interrupted: () => {
         try {
           const view = this.#memory.optional(pointer(remaining), SIZE.timespec);
-          if (view !== null) writeTimespec(view, deadline - now());
+          if (view !== null) writeTimespec(view, deadline - clock.now());
           return -this.#errno.EINTR;
         } catch (error) {
           if (error instanceof SignalError) return -this.#errno[error.errno];

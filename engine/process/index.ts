@@ -1,6 +1,7 @@
 export type { BlockingCall } from './blocking.ts';
 export type { ProcessControl, ProcessState } from './control.ts';
 export { ProcessError, type ProcessErrorKind } from './errors.ts';
+export type { ProcessClock } from './event-loop.ts';
 export { type ExitStatus, statusCode } from './exit-status.ts';
 export { DISPATCHER, ENTER, type Guest, type GuestOptions } from './guest.ts';
 export { SIGNAL_MODULE, type SignalImportOptions, signalImports, suspendingImports } from './imports.ts';

@@ -1,5 +1,6 @@
 import type { Signo } from '../signals/index.ts';
 import type { ProcessControl } from './control.ts';
+import type { ProcessClock } from './event-loop.ts';
 import type { GuestOptions } from './guest.ts';
 import type { Process } from './process.ts';
 import type { Pause } from './runner.ts';
@@ -21,6 +22,8 @@ export interface ProcessOptions extends GuestOptions {
   readonly findProcess?: (pid: number) => Process | undefined;
   /** Lets a RemoteProcess in another thread send signals to this one. */
   readonly control?: ProcessControl;
+  /** What nanosleep and setitimer go by. Default: the host's monotonic clock. */
+  readonly clock?: ProcessClock;
   /** Called when a stop signal has stopped the process. */
   readonly onStop?: (signal: Signo) => void;
 }

@@ -15,7 +15,7 @@ import type { BlockingCall } from './blocking.ts';
 import { POLL_LIMIT } from './budget.ts';
 import type { ProcessState } from './control.ts';
 import { leaveByTrap, ProcessError } from './errors.ts';
-import { keepAlive, now, turn } from './event-loop.ts';
+import { hostProcessClock, keepAlive, now, type ProcessClock, turn } from './event-loop.ts';
 import type { ExitStatus } from './exit-status.ts';
 import { checkHost, DISPATCHER, Guest } from './guest.ts';
 import { signalImports, suspendingImports } from './imports.ts';
@@ -50,7 +50,7 @@ export class Process implements Home {
   readonly signals = new SignalState();
   readonly #options: ProcessOptions;
   readonly #ended: Promise<ExitStatus>;
-  readonly #timer = new IntervalTimer(() => this.kill(SIGALRM, { code: SI.KERNEL }));
+  readonly #timer: IntervalTimer;
   #resolve: (status: ExitStatus) => void = () => {};
   #runner: Runner | null = null;
   #conductor: Conductor | null = null;
@@ -71,6 +71,7 @@ export class Process implements Home {
     this.#options = options;
     if (!((options.slice ?? DEFAULT_SLICE) > 0)) throw new RangeError('slice must be a number of milliseconds above 0');
     this.#control = options.control === undefined ? null : new RemoteControl(options.control);
+    this.#timer = new IntervalTimer(() => this.kill(SIGALRM, { code: SI.KERNEL }), this.clock);
     this.pid = options.pid ?? ++lastPid;
     this.#ended = new Promise((resolve) => {
       this.#resolve = resolve;
@@ -359,6 +360,11 @@ export class Process implements Home {
     return main;
   }
 
+  /** What its timers go by. */
+  get clock(): ProcessClock {
+    return this.#options.clock ?? hostProcessClock;
+  }
+
   /** ITIMER_REAL. */
   get timer(): IntervalTimer {
     return this.#timer;
@@ -408,7 +414,8 @@ export class Process implements Home {
 
   /** Takes in the signals that another thread of the host has sent. */
   collect(): void {
-    for (const { signo, ...info } of this.#control?.take() ?? []) this.kill(signo, info);
+    if (this.#control === null) return;
+    for (const { signo, ...info } of this.#control.take()) this.kill(signo, info);
   }
 
   #slice(run: () => Pause): Pause {

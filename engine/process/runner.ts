@@ -44,7 +44,7 @@ export class Runner {
   readonly guest: Guest;
   readonly signals: SignalState;
   readonly budget: Budget;
-  readonly altStack = new AltStack();
+  #altStack: AltStack | null = null;
   readonly #handlers: Handlers;
   readonly #initialStackPointer: number | null;
   readonly #stackLow: number;
@@ -55,6 +55,10 @@ export class Runner {
   #leaving: { readonly entry: number; readonly argument: number; readonly mask: SigSet } | 'nothing' | null = null;
   #exitStatus: number | null = null;
   #spent = false;
+  /** What `raise` has thrown. */
+  #raised: { readonly error: unknown } | null = null;
+  /** The same, once it has left a handler. */
+  #unwinding: { readonly error: unknown } | null = null;
   ended: ExitStatus | null = null;
 
   /** @param stack where the thread's lies; default: the guest's own, with which it was instantiated */
@@ -65,6 +69,12 @@ export class Runner {
     this.#handlers = handlers;
     this.#initialStackPointer = stack?.high ?? guest.stackPointer;
     this.#stackLow = stack?.low ?? guest.stackLow;
+  }
+
+  /** sigaltstack(2). */
+  get altStack(): AltStack {
+    this.#altStack ??= new AltStack();
+    return this.#altStack;
   }
 
   /** What runs, outermost first; the last is on top. */
@@ -128,6 +138,7 @@ export class Runner {
       if (top.call !== null && top.call.settled === null) return 'blocked';
       if (this.#spent || resumes === RESUMES_PER_SLICE) return 'yielded';
       this.#resume(top);
+      if (this.#unwinding !== null) return 'yielded';
     }
   }
 
@@ -262,7 +273,10 @@ export class Runner {
     const { fatal } = this.signals;
     if (this.#exitStatus !== null) this.finish({ kind: 'exited', status: this.#exitStatus, results: [] });
     else if (fatal !== null) this.finish({ kind: 'signaled', signal: fatal });
-    else if (top.handler !== null && error instanceof WebAssembly.Exception && this.guest.canThrow) {
+    else if (top.handler !== null && this.#raised !== null && error === this.#raised.error) {
+      this.#stack.pop();
+      this.#unwinding = this.#raised;
+    } else if (top.handler !== null && error instanceof WebAssembly.Exception && this.guest.canThrow) {
       // An exception that leaves a handler goes on where that interrupted: this is how siglongjmp gets out of one.
       this.#stack.pop();
       const below = this.#stack.at(-1);
@@ -280,7 +294,7 @@ export class Runner {
     }
     this.#handlers.collect();
     if (this.signals.fatal !== null) return leaveByTrap();
-    const waiting = new WaitingCall(name, call, this.#handlers.wake);
+    const waiting = new WaitingCall(name, call, this.#handlers);
     const { settled } = waiting;
     if (settled === null || this.signals.deliverable) {
       if (this.guest.canSuspend(name)) {
@@ -338,11 +352,18 @@ export class Runner {
 
   /** Throws a value where the thread is suspended; a call it waits in is given up. */
   raise(error: unknown): void {
+    this.#raised = { error };
+    this.#unwinding = null;
     const top = this.#stack.at(-1);
     if (top === undefined) return;
     top.call?.cancel();
     top.call = null;
     top.exception = { value: error };
+  }
+
+  /** What was raised, has left a handler, and is to be raised where that interrupted; null: nothing. */
+  get unwinding(): { readonly error: unknown } | null {
+    return this.#unwinding;
   }
 
   /** Ends the process from within the guest. */

@@ -1,6 +1,8 @@
 import type { Coroutine } from './coroutine.ts';
 import { SchedulerError } from './errors.ts';
+import { runHandedOver } from './guest/handed-over.ts';
 import { HostCoroutine, type HostFunction } from './host-coroutine.ts';
+import type { Home } from './operation.ts';
 import type { SpawnOptions } from './task.ts';
 
 /** Makes the body of a task that calls a certain function. */
@@ -13,15 +15,17 @@ export function registerBody(func: HostFunction, maker: BodyMaker): void {
   makers.set(func, maker);
 }
 
-/** @throws SchedulerError `bad-argument` for what is no function, and what the maker throws */
-export function makeBody(func: HostFunction, args: readonly unknown[], options: SpawnOptions): Coroutine {
-  if (typeof func !== 'function') {
-    throw new SchedulerError(
-      'bad-argument',
-      `a function can be spawned, and not ${func === null ? 'null' : typeof func}`,
-    );
-  }
+/**
+ * @param what a function, or a continuation object of a guest's
+ * @throws SchedulerError `bad-argument` for what is neither, and what the maker throws
+ */
+export function makeBody(what: unknown, args: readonly unknown[], options: SpawnOptions, home: Home): Coroutine {
   if (!Array.isArray(args)) throw new SchedulerError('bad-argument', 'the arguments of a task must be an array');
-  const maker = makers.get(func);
-  return maker === undefined ? new HostCoroutine(func, args) : maker(args, options);
+  if (typeof what === 'function') {
+    const maker = makers.get(what as HostFunction);
+    return maker === undefined ? new HostCoroutine(what as HostFunction, args) : maker(args, options);
+  }
+  if (typeof what === 'object' && what !== null) return runHandedOver(what, args, options, home);
+  const given = what === null ? 'null' : typeof what;
+  throw new SchedulerError('bad-argument', `a function or a continuation can be spawned, and not ${given}`);
 }

@@ -1,15 +1,15 @@
 import type { Clock } from './clock.ts';
 import { type Coroutine, PAUSE } from './coroutine.ts';
-import { setCurrent } from './current.ts';
+import { currentFiber, setCurrent } from './current.ts';
 import { DeadlockError, SchedulerError } from './errors.ts';
 import { Fiber } from './fiber.ts';
 import { HostWaits } from './host-waits.ts';
-import type { Home, Operation } from './operation.ts';
+import type { Home, Operation, Waiter } from './operation.ts';
 import { GuardedPolicy, type Policy, type ReadyReason } from './policy.ts';
 import { type Random, seeded } from './random.ts';
 import type { Outcome, SpawnOptions, Task } from './task.ts';
 import { Timers } from './timers.ts';
-import type { TraceDetail, TraceEvent } from './trace.ts';
+import type { StopReason, Trace, TraceDetail, TraceEvent } from './trace.ts';
 
 export interface CoreOptions {
   readonly policy: Policy;
@@ -19,6 +19,14 @@ export interface CoreOptions {
   readonly onFailure: ((task: Task, error: unknown) => void) | undefined;
   /** There is something to do that was not there before, and nobody is in `drain`. */
   readonly wake: () => void;
+  /** How many milliseconds tasks run until the host's event loop has a turn. */
+  readonly turn: number;
+  /** Whether tasks may run in this microtask; then `leave` or `go` is called, and `wake` need not be meanwhile. */
+  readonly enter: () => boolean;
+  /** They have run, and nothing else is to be done. */
+  readonly leave: () => void;
+  /** Runs those that can, and does what is to be done once none can. */
+  readonly go: () => void;
 }
 
 /** How often the time is looked at: each so many turns of tasks. */
@@ -27,13 +35,19 @@ const TURNS_PER_LOOK = 32;
 /** Runs the tasks of one scheduler, as its policy says. */
 export class Core implements Home {
   readonly clock: Clock;
+  /** Whether the clock stands still while anything can run. */
+  readonly isVirtual: boolean;
   readonly timers: Timers;
   readonly random: Random;
   readonly hosts = new HostWaits();
-  readonly trace: ((fiber: Fiber, detail: TraceDetail) => void) | null;
+  readonly trace: Trace | null;
   readonly #policy: GuardedPolicy;
   readonly #onFailure: ((task: Task, error: unknown) => void) | undefined;
   readonly #wake: () => void;
+  readonly #turnTime: number;
+  readonly #enter: () => boolean;
+  readonly #leave: () => void;
+  readonly #go: () => void;
   /** Those that have not ended. */
   #first: Fiber | null = null;
   #last: Fiber | null = null;
@@ -44,6 +58,10 @@ export class Core implements Home {
   #holds = 0;
   /** It goes on before others, within the slice it has begun. */
   #interrupted: { readonly fiber: Fiber; readonly left: number } | null = null;
+  /** The task that becomes ready next need not go through the policy's hands. */
+  #passing = false;
+  /** It runs next, without having done so. */
+  #passed: Fiber | null = null;
   #draining = false;
   /** What a callback of the host's has thrown. */
   #fault: { readonly error: unknown } | null = null;
@@ -54,16 +72,26 @@ export class Core implements Home {
   constructor(options: CoreOptions) {
     const { clock, onTrace } = options;
     this.clock = clock;
-    this.timers = new Timers(() => clock.now());
+    this.isVirtual = 'skipTo' in clock;
+    this.timers = new Timers(
+      () => clock.now(),
+      () => {
+        if (!this.#draining) this.#wake();
+      },
+    );
     this.random = seeded(options.seed);
     this.#policy = new GuardedPolicy(options.policy, this.random);
     this.#onFailure = options.onFailure;
     this.#wake = options.wake;
+    this.#turnTime = options.turn;
+    this.#enter = options.enter;
+    this.#leave = options.leave;
+    this.#go = options.go;
     this.trace =
       onTrace === undefined
         ? null
-        : (fiber, detail) =>
-            this.#tell(() => onTrace({ time: clock.now(), task: fiber.id, name: fiber.name, ...detail } as TraceEvent));
+        : (task, detail) =>
+            this.#tell(() => onTrace({ time: clock.now(), task: task.id, name: task.name, ...detail } as TraceEvent));
   }
 
   get live(): number {
@@ -76,7 +104,7 @@ export class Core implements Home {
 
   /** Whether a task can run. */
   get canRun(): boolean {
-    return this.#queued > 0 || this.#interrupted !== null;
+    return this.#queued > 0 || this.#interrupted !== null || this.#passed !== null;
   }
 
   get isRunning(): boolean {
@@ -105,9 +133,14 @@ export class Core implements Home {
   /** The policy gets a task that can run. */
   ready(fiber: Fiber, reason: ReadyReason): void {
     if (this.#broken !== null) return;
+    this.trace?.(fiber, this.#readiness(fiber, reason));
+    if (this.#passing) {
+      this.#passing = false;
+      this.#passed = fiber;
+      return;
+    }
     fiber.queued = true;
     this.#queued++;
-    this.trace?.(fiber, { kind: 'ready', reason });
     try {
       this.#policy.ready(fiber, reason);
     } catch (error) {
@@ -115,6 +148,14 @@ export class Core implements Home {
       return;
     }
     if (!this.#draining) this.#wake();
+  }
+
+  #readiness(fiber: Fiber, reason: ReadyReason): TraceDetail {
+    if (reason === 'yielded' || reason === 'preempted') return { kind: 'ready', reason };
+    const running = currentFiber();
+    const by = running?.core === this ? running.id : 0;
+    if (reason === 'woken') return { kind: 'ready', reason, by };
+    return { kind: 'ready', reason, by, stack: fiber.body.stackBytes ?? 0 };
   }
 
   hold(): () => void {
@@ -125,6 +166,46 @@ export class Core implements Home {
       held = false;
       if (--this.#holds === 0 && !this.#draining) this.#wake();
     };
+  }
+
+  expect(): void {
+    this.#holds++;
+  }
+
+  giveUp(): void {
+    if (--this.#holds === 0 && !this.#draining) this.#wake();
+  }
+
+  arrive(waiter: Waiter<unknown>, failed: boolean, value: unknown): void {
+    // Where others may come in this very microtask the policy has to have the choice.
+    const alone = this.#holds === 1 && !this.#draining && !this.canRun && this.#enter();
+    this.giveUp();
+    this.#passing = alone && this.#policy.orderOnly;
+    try {
+      if (failed) waiter.fail(value);
+      else waiter.complete(value);
+    } finally {
+      this.#passing = false;
+      if (alone) this.#runAlone();
+    }
+  }
+
+  /** Where one task waits for promises and no other does, all that `drain` looks after has nothing to do. */
+  #runAlone(): void {
+    if (this.#passed !== null && this.#fault === null) {
+      this.#draining = true;
+      this.#time = this.#turnTime;
+      this.#until = null;
+      try {
+        this.#turn();
+      } catch (error) {
+        this.break(error);
+      } finally {
+        this.#draining = false;
+      }
+    }
+    if (this.#holds > 0 && !this.canRun && this.#fault === null && this.timers.size === 0) this.#leave();
+    else this.#go();
   }
 
   wait<T>(operation: Operation<T>, signal?: AbortSignal): Promise<T> {
@@ -179,7 +260,7 @@ export class Core implements Home {
       for (let turns = 1; this.canRun && this.#fault === null; turns++) {
         if (turns % TURNS_PER_LOOK === 0) {
           this.#fire();
-          if (this.#isOver) return false;
+          if (this.#isOver()) return false;
         }
         if (!this.#turn()) return false;
       }
@@ -195,11 +276,11 @@ export class Core implements Home {
 
   /** Where time stands still, only when nothing else can run: otherwise how long tasks take would change the schedule. */
   #fire(): void {
-    if (this.timers.size > 0 && !(this.canRun && 'skipTo' in this.clock)) this.timers.fire();
+    if (this.timers.size > 0 && !(this.canRun && this.isVirtual)) this.timers.fire();
   }
 
   /** Whether the host has to have a turn. Short runs do without a look at the time. */
-  get #isOver(): boolean {
+  #isOver(): boolean {
     const now = performance.now();
     this.#until ??= now + this.#time;
     return now >= this.#until;
@@ -214,7 +295,8 @@ export class Core implements Home {
       slice = this.#interrupted.left;
       this.#interrupted = null;
     } else {
-      fiber = this.#take();
+      fiber = this.#passed ?? this.#take();
+      this.#passed = null;
       // It was cancelled while it was in the policy's hands.
       if (fiber === null) return true;
       slice = this.#policy.slice(fiber);
@@ -245,6 +327,7 @@ export class Core implements Home {
   #run(fiber: Fiber, slice: number): boolean {
     const { body } = fiber;
     let begun = fiber.state !== 'new';
+    let polls = 0;
     fiber.state = 'running';
     for (let left = slice; ; ) {
       const { input, value } = fiber;
@@ -257,35 +340,49 @@ export class Core implements Home {
         else pause = body.resume(fiber, value, left);
       } catch (error) {
         this.#policy.ran(fiber, body.used);
+        polls += body.used;
+        this.#stopped(fiber, 'ended', polls);
         this.closing(fiber, fiber.failure(error));
         return true;
       }
       begun = true;
       this.#policy.ran(fiber, body.used);
       left -= body.used;
+      polls += body.used;
+      // Strings are compared with strings only, which engines do in place.
+      if (typeof pause !== 'string') {
+        if (this.#block(fiber, pause, polls)) return true;
+        continue;
+      }
       switch (pause) {
         case PAUSE.done:
+          this.#stopped(fiber, 'ended', polls);
           this.closing(fiber, { kind: 'done', value: body.result });
           return true;
         case PAUSE.yielded:
+          this.#stopped(fiber, 'yielded', polls);
           fiber.ready('yielded');
           return true;
         case PAUSE.spent:
+          this.#stopped(fiber, 'preempted', polls);
           fiber.ready('preempted');
           return true;
         case PAUSE.interrupted:
-          if (!this.#isOver) break;
+          if (!this.#isOver()) break;
+          this.#stopped(fiber, 'interrupted', polls);
           fiber.state = 'runnable';
           this.#interrupted = { fiber, left };
           return false;
-        default:
-          if (this.#block(fiber, pause)) return true;
       }
     }
   }
 
+  #stopped(fiber: Fiber, reason: StopReason, polls: number): void {
+    this.trace?.(fiber, { kind: 'stop', reason, polls });
+  }
+
   /** @returns whether the task waits; otherwise it goes on with an exception */
-  #block(fiber: Fiber, operation: Operation<unknown>): boolean {
+  #block(fiber: Fiber, operation: Operation<unknown>, polls: number): boolean {
     if (fiber.isCancelling) {
       fiber.setError(fiber.takeReason());
       return false;
@@ -296,6 +393,7 @@ export class Core implements Home {
       fiber.setError(error);
       return false;
     }
+    this.#stopped(fiber, 'blocked', polls);
     this.trace?.(fiber, { kind: 'block', on: fiber.blockedOn ?? '' });
     return true;
   }
@@ -303,9 +401,11 @@ export class Core implements Home {
   /** The body of a task is over; the task is when its groups are. */
   closing(fiber: Fiber, outcome: Outcome<unknown>): void {
     if (fiber.outcome !== null) return;
+    const wasRunning = fiber.state === 'running';
     fiber.state = 'closing';
     const open = fiber.groups.filter((group) => !group.close(() => this.closing(fiber, outcome)));
     if (open.length > 0) {
+      if (wasRunning) this.trace?.(fiber, { kind: 'block', on: fiber.blockedOn ?? '' });
       const reason = outcome.kind === 'failed' ? outcome.error : outcome.kind === 'cancelled' ? outcome.reason : null;
       if (outcome.kind !== 'done') for (const group of open.toReversed()) group.cancel(reason);
       return;
@@ -333,6 +433,7 @@ export class Core implements Home {
     if (this.#broken !== null) return;
     this.#broken = { error };
     this.#interrupted = null;
+    this.#passed = null;
     this.#queued = 0;
     for (let fiber = this.#first; fiber !== null; fiber = this.#first) fiber.abandon(error);
     this.hosts.rejectAll(error);

@@ -20,6 +20,8 @@ export interface Coroutine {
   /** The polls that the last run passed. */
   readonly used: number;
   readonly result: unknown;
+  /** The bytes of its shadow stack, while it has one of its own. */
+  readonly stackBytes?: number;
   /**
    * Begins it, or has it go on with the result of its operation, for this many polls at most.
    *

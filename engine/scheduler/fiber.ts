@@ -2,10 +2,12 @@ import type { Core } from './core.ts';
 import type { Coroutine } from './coroutine.ts';
 import { type BlockedTask, SchedulerError } from './errors.ts';
 import type { TaskGroup } from './group.ts';
+import { PromiseInbox } from './inbox.ts';
 import { Joined } from './joined.ts';
 import { type Home, type Operation, Waiter } from './operation.ts';
 import type { ReadyReason } from './policy.ts';
 import type { Outcome, SpawnOptions, Task, TaskState } from './task.ts';
+import { giveWay } from './timers.ts';
 import { WaitQueue } from './wait-queue.ts';
 
 /** How a fiber goes on: its body begins or was at a place where it gave way; with a result; with an exception. */
@@ -31,16 +33,19 @@ export class Fiber<T = unknown> implements Task<T> {
   outcome: Outcome<T> | null = null;
   /** What it waits in. */
   #waiter: FiberWaiter | null = null;
+  /** For the next wait: a new one each time takes longer. */
+  #spare: FiberWaiter | null = null;
   /** It is to be thrown the reason. */
   #cancelling: { readonly reason: unknown } | null = null;
   /** The reason that was thrown last. */
   #thrown: { readonly reason: unknown } | null = null;
-  readonly #name: string | null;
+  #name: string | null;
   #joiners: WaitQueue<T> | null = null;
   #controller: AbortController | null = null;
   #cancelled: { readonly reason: unknown } | null = null;
   #unlisten: (() => void) | null = null;
   #groups: TaskGroup[] | null = null;
+  #inbox: PromiseInbox | null = null;
 
   constructor(core: Core, id: number, body: Coroutine, options: SpawnOptions) {
     const { name, priority = 0, weight = 1, deadline = Number.POSITIVE_INFINITY, group } = options;
@@ -64,6 +69,10 @@ export class Fiber<T = unknown> implements Task<T> {
     if (this.#name !== null) return this.#name;
     const place = this.body.backtrace().at(-1) ?? '';
     return `${place.replace(/ \(.*$/, '')} ${this.id}`;
+  }
+
+  rename(name: string): void {
+    this.#name = name;
   }
 
   get home(): Home {
@@ -143,12 +152,26 @@ export class Fiber<T = unknown> implements Task<T> {
     return cancelling?.reason;
   }
 
+  /** Where the promises that it waits for come in. */
+  get inbox(): PromiseInbox {
+    if (this.#inbox === null || this.#inbox.isClosed) this.#inbox = new PromiseInbox();
+    return this.#inbox;
+  }
+
   /** Waits in an operation that is pending. */
   block(operation: Operation<unknown>): void {
-    const waiter = new FiberWaiter(this, operation);
+    const waiter = this.#spare ?? new FiberWaiter(this);
+    this.#spare = null;
+    waiter.operation = operation;
     operation.enqueue(waiter);
     this.#waiter = waiter;
     this.state = 'blocked';
+  }
+
+  /** A waiter that is in no queue any more. */
+  reuse(waiter: FiberWaiter): void {
+    waiter.operation = NOTHING;
+    this.#spare = waiter;
   }
 
   wake(input: Input, value: unknown): void {
@@ -255,26 +278,39 @@ export class Fiber<T = unknown> implements Task<T> {
   }
 }
 
-/** A task's wait. */
+const NOTHING = giveWay();
+
+/** A task's wait. One that has completed is used again. */
 class FiberWaiter extends Waiter<unknown> {
-  readonly operation: Operation<unknown>;
+  operation: Operation<unknown> = NOTHING;
   readonly #fiber: Fiber;
   /** Once it completes the task is thrown the reason it was cancelled for. */
   throws = false;
 
-  constructor(fiber: Fiber, operation: Operation<unknown>) {
+  constructor(fiber: Fiber) {
     super(fiber, fiber.core);
     this.#fiber = fiber;
-    this.operation = operation;
+  }
+
+  override get inbox(): PromiseInbox {
+    return this.#fiber.inbox;
   }
 
   complete(value: unknown): void {
-    if (this.throws) this.#fiber.wake('error', this.#fiber.takeReason());
-    else this.#fiber.wake('result', value);
+    this.#over('result', value);
   }
 
   fail(error: unknown): void {
-    if (this.throws) this.#fiber.wake('error', this.#fiber.takeReason());
-    else this.#fiber.wake('error', error);
+    this.#over('error', error);
+  }
+
+  #over(input: Input, value: unknown): void {
+    const fiber = this.#fiber;
+    if (this.throws) {
+      fiber.wake('error', fiber.takeReason());
+      return;
+    }
+    fiber.reuse(this);
+    fiber.wake(input, value);
   }
 }

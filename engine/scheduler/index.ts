@@ -13,4 +13,4 @@ export { type Returned, Scheduler, type SchedulerOptions } from './scheduler.ts'
 export { requested, settled } from './settled.ts';
 export type { Outcome, SpawnOptions, Task, TaskState } from './task.ts';
 export { giveWay, sleep, sleepUntil, type Timer, type Timers } from './timers.ts';
-export type { TraceEvent } from './trace.ts';
+export type { StopReason, Trace, TraceDetail, TraceEvent } from './trace.ts';

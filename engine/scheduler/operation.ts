@@ -1,7 +1,9 @@
 import { SchedulerError } from './errors.ts';
+import { PromiseInbox } from './inbox.ts';
 import type { Random } from './random.ts';
 import type { Task } from './task.ts';
 import type { Timers } from './timers.ts';
+import type { Trace } from './trace.ts';
 
 /** What `poll` returns where a task has to wait. */
 export const PENDING: unique symbol = Symbol('pending');
@@ -11,8 +13,15 @@ export type Pending = typeof PENDING;
 export interface Home {
   readonly timers: Timers;
   readonly random: Random;
+  /** For what the scheduler does not see itself, as signals; null: nobody listens. */
+  readonly trace: Trace | null;
   /** Something outside will wake a task: there is no deadlock until it is released. @returns what releases it, once */
   hold(): () => void;
+  /** The same without an object: `arrive` or `giveUp` is to follow, once. */
+  expect(): void;
+  /** What was expected is there, and ends the wait. To be called from a microtask of its own: the task may run at once. */
+  arrive(waiter: Waiter<unknown>, failed: boolean, value: unknown): void;
+  giveUp(): void;
 }
 
 /**
@@ -32,6 +41,11 @@ export abstract class Waiter<T> {
   constructor(task: Task | null, home: Home) {
     this.task = task;
     this.home = home;
+  }
+
+  /** Where a promise comes in that it waits for. */
+  get inbox(): PromiseInbox {
+    return new PromiseInbox();
   }
 
   /** It is about to be given up: it must not be given anything. */

@@ -13,6 +13,8 @@ export type ReadyReason = 'spawned' | 'woken' | 'yielded' | 'preempted';
 export interface Policy {
   /** For error messages. */
   readonly name: string;
+  /** It keeps nothing but an order: a task that can run while no other can may do so without `ready` and `next`. Default: no. */
+  readonly orderOnly?: boolean;
   /** Called once, by the scheduler it is given to; its choices by chance are to be made with this, so that they can be repeated. */
   start?(random: Random): void;
   /** The task can run. */
@@ -31,23 +33,21 @@ export interface Policy {
 /** A policy of whose mistakes nobody but its own scheduler hears. */
 export class GuardedPolicy {
   readonly #policy: Policy;
+  readonly orderOnly: boolean;
 
   constructor(policy: Policy, random: Random) {
     this.#policy = policy;
-    this.#call('start', () => policy.start?.(random));
+    this.orderOnly = policy.orderOnly === true;
+    try {
+      policy.start?.(random);
+    } catch (cause) {
+      throw this.error('threw in start()', { cause });
+    }
   }
 
   /** @throws SchedulerError `bad-policy` */
   error(problem: string, options?: ErrorOptions): SchedulerError {
     return new SchedulerError('bad-policy', `policy "${this.#policy.name}" ${problem}`, options);
-  }
-
-  #call<T>(name: string, run: () => T): T {
-    try {
-      return run();
-    } catch (cause) {
-      throw this.error(`threw in ${name}()`, { cause });
-    }
   }
 
   ready(task: Task, reason: ReadyReason): void {
@@ -69,13 +69,23 @@ export class GuardedPolicy {
   slice(task: Task): number {
     const policy = this.#policy;
     if (policy.slice === undefined) return Number.POSITIVE_INFINITY;
-    const slice = this.#call('slice', () => policy.slice?.(task) ?? Number.NaN);
+    let slice: number;
+    try {
+      slice = policy.slice(task);
+    } catch (cause) {
+      throw this.error('threw in slice()', { cause });
+    }
     if (slice >= 1) return Math.floor(slice);
     throw this.error(`gave task "${task.name}" a slice of ${slice} polls`);
   }
 
   ran(task: Task, polls: number): void {
     const policy = this.#policy;
-    if (policy.ran !== undefined) this.#call('ran', () => policy.ran?.(task, Math.max(polls, 1)));
+    if (policy.ran === undefined) return;
+    try {
+      policy.ran(task, Math.max(polls, 1));
+    } catch (cause) {
+      throw this.error('threw in ran()', { cause });
+    }
   }
 }

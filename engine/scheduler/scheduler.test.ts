@@ -203,7 +203,7 @@ describe('a scheduler', () => {
     expect(first.length).toBeGreaterThan(100);
     expect(trace(1)).toEqual(first);
     expect(trace(2)).not.toEqual(first);
-    expect(new Set(first.map((event) => event.kind))).toEqual(new Set(['ready', 'run', 'block', 'end']));
+    expect(new Set(first.map((event) => event.kind))).toEqual(new Set(['ready', 'run', 'stop', 'block', 'end']));
     expect(first.at(-1)).toMatchObject({ kind: 'end', outcome: 'done' });
   });
 

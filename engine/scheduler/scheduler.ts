@@ -2,8 +2,10 @@ import { turn } from '../process/event-loop.ts';
 import { makeBody } from './bodies.ts';
 import { type Clock, hostClock } from './clock.ts';
 import { Core } from './core.ts';
+import type { Coroutine } from './coroutine.ts';
 import { currentFiber } from './current.ts';
 import { type DeadlockError, SchedulerError } from './errors.ts';
+import type { Fiber } from './fiber.ts';
 import type { Home, Operation } from './operation.ts';
 import { FifoPolicy } from './policies/fifo.ts';
 import type { Policy } from './policy.ts';
@@ -28,7 +30,7 @@ export interface SchedulerOptions {
 }
 
 /** How many runs, each from a microtask, until it is looked whether the event loop has to have a turn. */
-const RUNS_PER_LOOK = 8;
+const RUNS_PER_LOOK = 16;
 /** Its `then` is a microtask; Node's queueMicrotask takes several times as long. */
 const settledPromise = Promise.resolve();
 
@@ -62,7 +64,18 @@ export class Scheduler {
     this.#turn = time;
     this.#onDeadlock = options.onDeadlock;
     const { onTrace, onFailure } = options;
-    this.#core = new Core({ policy, clock, seed, onTrace, onFailure, wake: () => this.#schedule() });
+    this.#core = new Core({
+      policy,
+      clock,
+      seed,
+      onTrace,
+      onFailure,
+      wake: () => this.#schedule(),
+      turn: time,
+      enter: () => this.#enter(),
+      leave: () => this.#leave(),
+      go: this.#go,
+    });
   }
 
   /** The task of this scheduler's that runs; null: none does. */
@@ -88,7 +101,8 @@ export class Scheduler {
 
   /**
    * Makes a task of a function: a generator function that yields operations, one that returns a promise, any other; or one that
-   * a guest exports (`instantiate`). It runs when the policy says so, and not before this returns.
+   * a guest exports (`instantiate`); or of a continuation object that such a guest has handed over, which the task then owns: it is
+   * consumed. It runs when the policy says so, and not before this returns.
    *
    * @throws SchedulerError `bad-argument`, `group-closed`; `no-memory` where a guest's task has no room for its stack; what a
    * broken policy threw
@@ -96,14 +110,28 @@ export class Scheduler {
    */
   spawn<A extends readonly unknown[], R>(
     func: (...args: A) => R,
-    args: Readonly<A> | readonly [] = [],
-    options: SpawnOptions = {},
-  ): Task<Returned<R>> {
+    args?: Readonly<A> | readonly [],
+    options?: SpawnOptions,
+  ): Task<Returned<R>>;
+  spawn<R = unknown>(continuation: object, args?: readonly unknown[], options?: SpawnOptions): Task<R>;
+  spawn(what: unknown, args: readonly unknown[] = [], options: SpawnOptions = {}): Task {
     this.#core.check();
     options.group?.checkOpen();
-    const body = makeBody(func as (...args: never[]) => unknown, args, options);
+    const body = makeBody(what, args, options, this.#core);
     try {
-      return this.#core.spawn<Returned<R>>(body, options);
+      return this.#core.spawn(body, options);
+    } catch (error) {
+      body.release();
+      throw error;
+    }
+  }
+
+  /** Makes a task of a body of one's own (engine/threads). @throws as `spawn` does; the body is then released */
+  start<T>(body: Coroutine, options: SpawnOptions): Fiber<T> {
+    try {
+      this.#core.check();
+      options.group?.checkOpen();
+      return this.#core.spawn<T>(body, options);
     } catch (error) {
       body.release();
       throw error;
@@ -153,6 +181,18 @@ export class Scheduler {
     else void this.#yield();
   }
 
+  #enter(): boolean {
+    if (this.#scheduled || this.#due) return false;
+    this.#scheduled = true;
+    return true;
+  }
+
+  #leave(): void {
+    this.#scheduled = false;
+    // Promises that are settled already can go on for ever without it.
+    if (++this.#runs % RUNS_PER_LOOK === 0) this.#due = performance.now() - this.#turned >= this.#turn;
+  }
+
   async #yield(): Promise<void> {
     await turn();
     this.#due = false;
@@ -161,11 +201,12 @@ export class Scheduler {
   }
 
   readonly #go = (): void => {
-    this.#scheduled = false;
     // It is called from within a task.
-    if (this.#core.isRunning) return;
-    // Promises that are settled already can go on for ever without it.
-    if (++this.#runs % RUNS_PER_LOOK === 0) this.#due = performance.now() - this.#turned >= this.#turn;
+    if (this.#core.isRunning) {
+      this.#scheduled = false;
+      return;
+    }
+    this.#leave();
     let idle: boolean;
     try {
       idle = this.#core.drain(this.#turn);
@@ -181,7 +222,7 @@ export class Scheduler {
 
   #idle(): void {
     const core = this.#core;
-    if (core.holds > 0 && this.#isVirtual && core.timers.size > 0) {
+    if (core.holds > 0 && core.isVirtual && core.timers.size > 0) {
       // What is settled already goes before what sleeps.
       if (!this.#settling) void this.#settle();
       return;
@@ -201,14 +242,10 @@ export class Scheduler {
     if (!this.#core.canRun && this.#skip()) this.#schedule();
   }
 
-  get #isVirtual(): boolean {
-    return 'skipTo' in this.#core.clock;
-  }
-
   /** Has a clock that stands still go on to the next timer. */
   #skip(): boolean {
     const { clock, timers } = this.#core;
-    if (!('skipTo' in clock) || timers.size === 0) return false;
+    if (timers.size === 0 || !('skipTo' in clock)) return false;
     clock.skipTo(Math.max(timers.next, clock.now()));
     return true;
   }
@@ -216,6 +253,8 @@ export class Scheduler {
   /** Has a clock that goes by itself call at the next timer. */
   #arm(): void {
     const { clock, timers } = this.#core;
+    // Nearly always there is neither.
+    if (this.#alarm === null && timers.size === 0) return;
     if ('skipTo' in clock || this.#alarm?.time === timers.next) return;
     this.#alarm?.off();
     this.#alarm = null;

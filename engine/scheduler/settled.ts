@@ -1,28 +1,45 @@
+import type { PromiseInbox } from './inbox.ts';
 import { type Cancelled, Operation, PENDING, type Pending, type Waiter } from './operation.ts';
 
-/** Something that was begun outside, and what calls it off; null: nothing does. */
-interface Begun<T> {
-  readonly promise: PromiseLike<T>;
-  readonly stop: (() => void) | null;
-}
-
-interface Wait {
-  readonly release: () => void;
-  readonly stop: (() => void) | null;
-}
-
-function leave(waiter: { place: unknown }, { release }: Wait): void {
-  waiter.place = null;
-  release();
-}
-
+/** A wait for a promise. */
 class Settled<T> extends Operation<T> {
-  readonly #begin: () => Begun<T>;
+  readonly #promise: PromiseLike<T>;
+  readonly #name: string;
+  readonly #stop: (() => void) | null;
+
+  constructor(promise: PromiseLike<T>, name: string, stop: (() => void) | null) {
+    super();
+    this.#promise = promise;
+    this.#name = name;
+    this.#stop = stop;
+  }
+
+  describe(): string {
+    return this.#name;
+  }
+
+  poll(): Pending {
+    return PENDING;
+  }
+
+  enqueue(waiter: Waiter<T>): void {
+    waiter.inbox.wait(waiter as Waiter<unknown>, this.#promise);
+  }
+
+  cancel(waiter: Waiter<T>): Cancelled {
+    (waiter.place as PromiseInbox).giveUp();
+    this.#stop?.();
+    return 'given-up';
+  }
+}
+
+class Requested<T> extends Operation<T> {
+  readonly #start: (signal: AbortSignal) => PromiseLike<T>;
   readonly #name: string;
 
-  constructor(begin: () => Begun<T>, name: string) {
+  constructor(start: (signal: AbortSignal) => PromiseLike<T>, name: string) {
     super();
-    this.#begin = begin;
+    this.#start = start;
     this.#name = name;
   }
 
@@ -35,30 +52,25 @@ class Settled<T> extends Operation<T> {
   }
 
   enqueue(waiter: Waiter<T>): void {
-    const { promise, stop } = this.#begin();
-    const wait: Wait = { release: waiter.home.hold(), stop };
-    waiter.place = wait;
-    // Where the place is another, it has been given up.
-    Promise.resolve(promise).then(
-      (value) => {
-        if (waiter.place !== wait) return;
-        leave(waiter, wait);
-        waiter.complete(value);
-      },
-      (error: unknown) => {
-        if (waiter.place !== wait) return;
-        leave(waiter, wait);
-        waiter.fail(error);
-      },
-    );
+    const controller = new AbortController();
+    // What it throws is a rejection, as if it were an async function.
+    const promise = (async () => this.#start(controller.signal))();
+    const { inbox } = waiter;
+    inbox.wait(waiter as Waiter<unknown>, promise);
+    waiter.place = { inbox, controller } satisfies Request;
   }
 
   cancel(waiter: Waiter<T>): Cancelled {
-    const wait = waiter.place as Wait;
-    leave(waiter, wait);
-    wait.stop?.();
+    const { inbox, controller } = waiter.place as Request;
+    inbox.giveUp();
+    controller.abort();
     return 'given-up';
   }
+}
+
+interface Request {
+  readonly inbox: PromiseInbox;
+  readonly controller: AbortController;
 }
 
 /**
@@ -72,7 +84,7 @@ export function settled<T>(
   name = 'a promise',
   stop: (() => void) | null = null,
 ): Operation<T> {
-  return new Settled(() => ({ promise, stop }), name);
+  return new Settled(promise, name, stop);
 }
 
 /**
@@ -80,9 +92,5 @@ export function settled<T>(
  * task is cancelled, or another operation of a `select` is done.
  */
 export function requested<T>(start: (signal: AbortSignal) => PromiseLike<T>, name = 'a request'): Operation<T> {
-  return new Settled(() => {
-    const controller = new AbortController();
-    // What it throws is a rejection, as if it were an async function.
-    return { promise: (async () => start(controller.signal))(), stop: () => controller.abort() };
-  }, name);
+  return new Requested(start, name);
 }

@@ -66,4 +66,6 @@ export interface SpawnOptions {
   readonly signal?: AbortSignal | undefined;
   /** For functions of a guest with a shadow stack: the bytes of this task's. */
   readonly stackSize?: number | undefined;
+  /** For a continuation object that several guests could run: the one that has handed it over (what `instantiate` returned). */
+  readonly guest?: object | undefined;
 }

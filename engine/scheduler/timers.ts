@@ -14,10 +14,13 @@ export interface Timer extends HeapItem {
 export class Timers {
   readonly #now: () => number;
   readonly #heap = new Heap<Timer>((a, b) => a.time < b.time || (a.time === b.time && a.order < b.order));
+  readonly #sooner: () => void;
   #order = 0;
 
-  constructor(now: () => number) {
+  /** @param sooner called when another timer has become the next that is due */
+  constructor(now: () => number, sooner: () => void) {
     this.#now = now;
+    this.#sooner = sooner;
   }
 
   now(): number {
@@ -36,6 +39,7 @@ export class Timers {
   set(time: number, run: () => void): Timer {
     const timer: Timer = { time, order: this.#order++, run, heapIndex: -1 };
     this.#heap.push(timer);
+    if (this.#heap.first === timer) this.#sooner();
     return timer;
   }
 

@@ -47,8 +47,8 @@ class Shared {
 /** The signals of one thread, and of its process: what waits, what is blocked, and what is done about each (signal(7)). */
 export class SignalState {
   readonly #shared: Shared;
-  /** What waits for this thread only. */
-  readonly #own = new PendingSignals();
+  /** What waits for this thread only; null: nothing ever has. */
+  #own: PendingSignals | null = null;
   #blocked = SigSet.empty;
 
   /** Of the main thread of a new process; `parent`: of a thread that this one makes, which blocks what its maker does. */
@@ -88,7 +88,8 @@ export class SignalState {
 
   /** Everything that waits for this thread or any, blocked or not. */
   get pending(): SigSet {
-    return this.#own.set.union(this.#shared.pending.set);
+    const shared = this.#shared.pending.set;
+    return this.#own === null ? shared : this.#own.set.union(shared);
   }
 
   /** sigpending(2): what waits because it is blocked. */
@@ -121,7 +122,7 @@ export class SignalState {
   /** Nobody's any more. */
   #drop(signals: SigSet): void {
     this.#shared.pending.remove(signals);
-    for (const thread of this.#shared.threads) thread.#own.remove(signals);
+    for (const thread of this.#shared.threads) thread.#own?.remove(signals);
   }
 
   /**
@@ -167,7 +168,8 @@ export class SignalState {
     }
     // What is blocked is never ignored: the action may be another one once it is unblocked.
     if (!this.#blocked.has(signo) && this.#ignores(signo)) return 'ignored';
-    const queue = directed === 'thread' ? this.#own : shared.pending;
+    if (directed === 'thread') this.#own ??= new PendingSignals();
+    const queue = directed === 'thread' && this.#own !== null ? this.#own : shared.pending;
     if (!queue.add(info)) return 'lost';
     // As in complete_signal: a signal sure to end the process does so before others that wait.
     const open = directed === 'thread' ? !this.#blocked.has(signo) : this.recipient(signo) !== null;
@@ -179,7 +181,7 @@ export class SignalState {
   get deliverable(): boolean {
     const { fatal, stopped, pending } = this.#shared;
     if (fatal !== null) return true;
-    return !stopped && (this.#own.next(this.#blocked) ?? pending.next(this.#blocked)) !== null;
+    return !stopped && (this.#own?.next(this.#blocked) ?? pending.next(this.#blocked)) !== null;
   }
 
   /** The signal that ends the process whatever else waits, or null. */
@@ -193,10 +195,11 @@ export class SignalState {
     if (shared.fatal !== null) return { kind: 'terminate', signal: shared.fatal };
     while (!shared.stopped) {
       // Those of the thread's own first (kernel/signal.c, dequeue_signal).
-      const own = this.#own.next(this.#blocked);
+      const own = this.#own?.next(this.#blocked) ?? null;
       const signal = own ?? shared.pending.next(this.#blocked);
       if (signal === null) return null;
-      const info = (own === null ? shared.pending : this.#own).take(signal);
+      const queue = own === null || this.#own === null ? shared.pending : this.#own;
+      const info = queue.take(signal);
       const action = this.action(signal);
       if (action.disposition.kind === 'handler') {
         return { kind: 'handler', info, handler: action.disposition.handler, action };

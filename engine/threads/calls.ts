@@ -27,7 +27,12 @@ const SUSPENDING = [
   'broadcast_receive',
 ] as const;
 export type SuspendingThreadImport = (typeof SUSPENDING)[number];
-export const full = (name: SuspendingThreadImport): string => `${THREADS_MODULE}.${name}`;
+/** Made once: a string that is put together anew is hashed anew. */
+const NAMES = Object.fromEntries(SUSPENDING.map((name) => [name, `${THREADS_MODULE}.${name}`])) as Record<
+  SuspendingThreadImport,
+  string
+>;
+export const full = (name: SuspendingThreadImport): string => NAMES[name];
 
 /** The imports of the module that suspend: for the option `suspending` of `transform`. */
 export const suspendingThreads: readonly string[] = SUSPENDING.map(full);

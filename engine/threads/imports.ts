@@ -13,6 +13,8 @@ import type { Threads } from './threads.ts';
 /** The exports that threads begin with. */
 export const THREAD_ENTRY = '__bobbin_thread';
 export const THREAD_ENTRY_REF = '__bobbin_thread_ref';
+/** The export that is told of a thread that has failed. */
+export const THREAD_LOST = '__bobbin_thread_lost';
 
 /** The module `bobbin:threads` for the guest of a process. */
 export function threadImports(threads: Threads): Imports {

@@ -1,6 +1,6 @@
 import { keepAlive } from '../process/event-loop.ts';
 import type { ExitStatus } from '../process/index.ts';
-import type { Runner } from '../process/runner.ts';
+import type { Handlers, Runner } from '../process/runner.ts';
 import { type Coroutine, PAUSE, type Pause } from '../scheduler/coroutine.ts';
 import type { Fiber } from '../scheduler/fiber.ts';
 import type { Stack, Stacks } from '../scheduler/guest/stacks.ts';
@@ -13,6 +13,7 @@ import {
   settled,
   type Waiter,
 } from '../scheduler/index.ts';
+import type { Signo } from '../signals/index.ts';
 import type { Meter } from './meter.ts';
 import { OperationCall } from './waits.ts';
 
@@ -22,6 +23,12 @@ export const MAIN = 1;
 /** What a thread needs of the process it is one of. */
 export interface Home {
   readonly meter: Meter;
+  /** Takes in the signals that come from elsewhere. */
+  collect(): void;
+  stopped(signal: Signo): void;
+  delivered(signal: Signo): void;
+  /** It has ended the process: by `exit`, or as a signal did. */
+  exited(status: ExitStatus): void;
   /** Its memory and its imports are about to be those of this thread; null: of none. */
   turn(thread: Thread | null): void;
   /** It has ended, and its task is about to. */
@@ -29,14 +36,14 @@ export interface Home {
 }
 
 /** A thread of a guest: a task whose body runs continuations of the guest's. */
-export class Thread implements Coroutine {
+export class Thread implements Coroutine, Handlers {
   readonly id: number;
-  readonly runner: Runner;
   readonly entry: string;
   readonly #home: Home;
   readonly #stacks: Stacks | null;
   #stack: Stack | null;
   readonly #waiting: Waiting;
+  #runner: Runner | null = null;
   #fiber: Fiber | null = null;
   /** The values of the areas that are each thread's own, while others run. */
   area: Uint8Array | null = null;
@@ -47,6 +54,8 @@ export class Thread implements Coroutine {
   /** Its wait to be unparked. */
   parked: Waiter<void> | null = null;
   isDetached = false;
+  /** Its failure ends the process. */
+  isVital = false;
   /** What it has returned, or given to `exit`. */
   value = 0;
   /** Who joins it. */
@@ -62,9 +71,8 @@ export class Thread implements Coroutine {
   result: unknown = undefined;
   #thrown: { readonly error: unknown } | null = null;
 
-  constructor(id: number, runner: Runner, entry: string, home: Home, stack: Stack | null, stacks: Stacks | null) {
+  constructor(id: number, entry: string, home: Home, stack: Stack | null, stacks: Stacks | null) {
     this.id = id;
-    this.runner = runner;
     this.entry = entry;
     this.#home = home;
     this.#stack = stack;
@@ -72,7 +80,17 @@ export class Thread implements Coroutine {
     this.#waiting = new Waiting(this);
   }
 
-  /** Set once it has one. */
+  /** Set right after it was made. */
+  get runner(): Runner {
+    if (this.#runner === null) throw new SchedulerError('state', `thread ${this.id} has no runner`);
+    return this.#runner;
+  }
+
+  set runner(runner: Runner) {
+    this.#runner = runner;
+  }
+
+  /** The same. */
   get task(): Fiber {
     if (this.#fiber === null) throw new SchedulerError('state', `thread ${this.id} has no task`);
     return this.#fiber;
@@ -97,12 +115,37 @@ export class Thread implements Coroutine {
     return frames.length === 0 ? [`${this.entry} (thread ${this.id})`] : frames;
   }
 
+  // ---- for its runner
+
+  readonly returned = null;
+
+  collect(): void {
+    this.#home.collect();
+  }
+
+  stopped(signal: Signo): void {
+    this.#home.stopped(signal);
+  }
+
+  delivered(signal: Signo): void {
+    this.#home.delivered(signal);
+  }
+
+  ended(status: ExitStatus, returned: boolean): void {
+    if (this.isOver) return;
+    this.status = status;
+    if (returned && status.kind === 'exited') this.value = Number(status.results[0]);
+    else if (status.kind !== 'failed' || this.isVital) this.#home.exited(status);
+  }
+
   // ---- as a coroutine
 
-  resume(_fiber: Fiber, _value: unknown, budget: number): Pause {
+  resume(fiber: Fiber, _value: unknown, budget: number): Pause {
     const { meter } = this.#home;
     const preparing = meter.preparing(this.runner);
     if (preparing !== null) return settled(preparing, 'the thread that ends slices');
+    const { unwinding } = this.runner;
+    if (unwinding !== null) return this.throw(fiber, unwinding.error, budget);
     if (this.isLate) {
       this.isLate = false;
       this.runner.raise(this.#thrown?.error);
@@ -112,9 +155,9 @@ export class Thread implements Coroutine {
 
   throw(_fiber: Fiber, error: unknown, budget: number): Pause {
     this.#thrown = { error };
-    const source = this.runner.stack.at(-1)?.call?.source;
-    if (source instanceof OperationCall && source.giveUp() !== 'given-up') {
-      // A condition gives back its mutex first.
+    const call = this.runner.stack.at(-1)?.call ?? null;
+    if (call?.source instanceof OperationCall && call.source.giveUp() !== 'given-up' && call.settled === null) {
+      // A condition takes its mutex first, which another has.
       this.isLate = true;
       return this.#waiting;
     }
@@ -134,7 +177,7 @@ export class Thread implements Coroutine {
       }
       switch (pause) {
         case 'yielded':
-          return interrupted ? PAUSE.interrupted : PAUSE.spent;
+          return interrupted || runner.unwinding !== null ? PAUSE.interrupted : PAUSE.spent;
         case 'blocked': {
           const call = runner.stack.at(-1)?.call ?? null;
           if (call === null || !call.givesWay) return this.#waiting;
@@ -161,7 +204,8 @@ export class Thread implements Coroutine {
     const status = this.status ?? this.runner.ended;
     this.result = this.id === MAIN ? (status ?? undefined) : this.value;
     // A process reports what its main thread failed with; as a task that has failed only because of it.
-    if (status?.kind === 'failed' && (this.id !== MAIN || this.#thrown?.error === status.error)) throw status.error;
+    if (status?.kind === 'failed' && !this.isVital && (this.id !== MAIN || this.#thrown?.error === status.error))
+      throw status.error;
     return PAUSE.done;
   }
 

@@ -7,10 +7,12 @@ import { GrowingAllocator, type StackAllocator, Stacks } from '../scheduler/gues
 import { type Scheduler, SchedulerError, type SpawnOptions, type Task } from '../scheduler/index.ts';
 import { SIGCONT, SignalState, type Signo } from '../signals/index.ts';
 import { Areas } from './areas.ts';
+import { schedulerClock } from './clocks.ts';
 import { ThreadError } from './errno.ts';
-import { threadImports } from './imports.ts';
+import { THREAD_LOST, threadImports } from './imports.ts';
 import { Meter } from './meter.ts';
 import { type Home, MAIN, Thread } from './thread.ts';
+import { WasiThreads } from './wasi-threads.ts';
 
 export interface ThreadsOptions {
   /** Bytes of a thread's shadow stack, where the guest does not say. Default 65,536. */
@@ -63,10 +65,10 @@ export class Threads implements Conductor, Home {
   }
 
   /**
-   * Instantiates a transformed module as a process with threads; `bobbin:signal` and `bobbin:threads` are added to its imports. It is
-   * to be started.
+   * Instantiates a transformed module as a process with threads; `bobbin:signal`, `bobbin:threads`, what wasi-threads needs and the
+   * memories that it imports are added to its imports. It is to be started.
    *
-   * @throws what Store.instantiate and Process.attach throw
+   * @throws what Store.instantiate and Process.attach throw, and ProcessError where it cannot have the threads of wasi-threads
    */
   static instantiate(
     scheduler: Scheduler,
@@ -76,10 +78,11 @@ export class Threads implements Conductor, Home {
     options: ThreadsOptions & ProcessOptions = {},
   ): Threads {
     checkHost(module);
-    const process = new Process(options);
+    const process = new Process({ clock: schedulerClock(scheduler), ...options });
     const threads = new Threads(scheduler, process, options);
     const own = typeof imports === 'function' ? imports(process, threads) : imports;
-    const { instance } = store.instantiate(module, { ...signalImports(process), ...threads.imports, ...own });
+    const all = { ...signalImports(process), ...threads.imports, ...own };
+    const { instance } = new WasiThreads(threads, store, module, all, options).instantiate();
     process.attach(module, instance);
     threads.attach(instance);
     return threads;
@@ -114,7 +117,8 @@ export class Threads implements Conductor, Home {
     const { name = 'main', ...rest } = options;
     const runner = this.process.conduct(this);
     this.#taskOptions = rest;
-    const main = new Thread(MAIN, runner, runner.stack[0]?.entry ?? '', this, null, null);
+    const main = new Thread(MAIN, runner.stack[0]?.entry ?? '', this, null, null);
+    main.runner = runner;
     this.#main = main;
     this.#add(main, { ...rest, name });
     return main.task as unknown as Task<ExitStatus | undefined>;
@@ -158,21 +162,9 @@ export class Threads implements Conductor, Home {
     const parent = this.#running?.runner.signals ?? this.process.signals;
     const own = guest === this.process.guest;
     const stack = own ? (this.#stacks?.allocate(stackSize) ?? null) : null;
-    let thread: Thread | null = null;
-    const runner: Runner = new Runner(
-      guest,
-      new SignalState(parent),
-      {
-        wake: () => thread?.wake(),
-        collect: () => this.process.collect(),
-        stopped: (signal) => this.process.stopped(signal),
-        ended: (status, returned) => this.#runnerEnded(thread, status, returned),
-        delivered: (signal) => this.delivered(signal),
-        returned: null,
-      },
-      stack ?? undefined,
-    );
-    thread = new Thread(id, runner, entry, this, stack, own ? this.#stacks : null);
+    const thread = new Thread(id, entry, this, stack, own ? this.#stacks : null);
+    const runner = new Runner(guest, new SignalState(parent), thread, stack ?? undefined);
+    thread.runner = runner;
     try {
       runner.put([runner.fresh(entry, args)]);
     } catch (error) {
@@ -185,11 +177,14 @@ export class Threads implements Conductor, Home {
     return thread;
   }
 
-  #runnerEnded(thread: Thread | null, status: ExitStatus, returned: boolean): void {
-    if (thread === null || thread.isOver) return;
-    thread.status = status;
-    if (returned && status.kind === 'exited') thread.value = Number(status.results[0]);
-    else if (status.kind !== 'failed') this.#main?.runner.finish(status);
+  /** A thread has ended the process. */
+  exited(status: ExitStatus): void {
+    this.#main?.runner.finish(status);
+  }
+
+  /** The number of the next thread that is made. */
+  get nextId(): number {
+    return this.#spawned + 1;
   }
 
   /** Nobody will join it. */
@@ -228,14 +223,40 @@ export class Threads implements Conductor, Home {
 
   // ---- as the threads' home
 
+  collect(): void {
+    this.process.collect();
+  }
+
+  stopped(signal: Signo): void {
+    this.process.stopped(signal);
+  }
+
   threadEnded(thread: Thread): void {
     this.#bySignals.delete(thread.runner.signals);
     thread.runner.signals.end();
     if (thread.isDetached) this.forget(thread);
-    if (--this.#live > 0) return;
+    this.#live--;
+    if ((thread.status ?? thread.runner.ended)?.kind === 'failed') this.#lost(thread);
+    if (this.#live > 0) return;
     this.meter.close();
     // pthread_exit(3): after the last thread the process ends as by exit(0).
     this.#main?.runner.finish({ kind: 'exited', status: 0, results: [] });
+  }
+
+  /** Has the guest give back what a thread had that has failed. */
+  #lost(thread: Thread): void {
+    const { guest, status } = this.process;
+    if (thread.id === MAIN || thread.entry === THREAD_LOST || status !== null || !guest.has(THREAD_LOST)) return;
+    // Its stack may be the last there is.
+    thread.release();
+    try {
+      const made = this.spawn({ entry: THREAD_LOST, args: [thread.id] });
+      made.isDetached = true;
+      made.task.rename(`after ${thread.task.name}`);
+    } catch (error) {
+      // There is no memory for a stack: what it had stays its own.
+      if (!(error instanceof SchedulerError || error instanceof ThreadError)) throw error;
+    }
   }
 
   turn(thread: Thread | null): void {

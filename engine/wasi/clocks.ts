@@ -6,6 +6,8 @@ export interface Clocks {
   realtime(): bigint;
   /** It never goes back. */
   monotonic(): bigint;
+  /** Calls back when so many milliseconds of the monotonic clock are over. Default: the host's timers. @returns what calls it off */
+  after?(milliseconds: number, wake: () => void): () => void;
 }
 
 export const hostClocks: Clocks = {
@@ -44,6 +46,9 @@ export function deadline(clocks: Clocks, id: number, time: bigint, absolute: boo
   const left = (): bigint => end - clock();
   return {
     isDue: () => left() <= 0n,
-    wait: (wake) => at(now() + Number(left() < LONGEST ? left() : LONGEST) / 1e6, wake),
+    wait: (wake) => {
+      const time = Number(left() < LONGEST ? left() : LONGEST) / 1e6;
+      return clocks.after?.(time, wake) ?? at(now() + time, wake);
+    },
   };
 }

@@ -25,7 +25,12 @@ export interface SuspendingWasiOptions {
 
 const SUSPENDING = ['fd_read', 'fd_write', 'poll_oneoff', 'sched_yield', 'proc_raise'] as const;
 type Suspending = (typeof SUSPENDING)[number];
-const full = (name: Suspending): string => `${WASI_MODULE}.${name}`;
+/** Made once: a string that is put together anew is hashed anew. */
+const NAMES = Object.fromEntries(SUSPENDING.map((name) => [name, `${WASI_MODULE}.${name}`])) as Record<
+  Suspending,
+  string
+>;
+const full = (name: Suspending): string => NAMES[name];
 
 /** The imports that suspend: for the option `suspending` of `transform`. */
 export const suspendingWasiImports: readonly string[] = SUSPENDING.map(full);
@@ -106,6 +111,7 @@ class SuspendingWasi {
             return () => {};
           },
           interrupted: () => ERRNO.SUCCESS,
+          givesWay: true,
         }),
       proc_raise: (signal: number) => {
         if (signal !== 0) {

@@ -9,7 +9,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { hash } from '../guests/sources.ts';
-import { flags, type GuestName, guests, recordPath, root, sourceHash, sourceOf, wasmPath } from './sources.ts';
+import { flagsOf, type GuestName, guests, recordPath, root, sourceHash, sourceOf, wasmPath } from './sources.ts';
 
 interface Compiler {
   main(
@@ -30,7 +30,7 @@ const asc = (await import(pathToFileURL(path).href)) as Compiler;
 
 async function build(guest: GuestName): Promise<Uint8Array> {
   let wasm: Uint8Array = new Uint8Array();
-  const { error, stderr } = await asc.main([sourceOf(guest), '-o', 'guest.wasm', ...flags], {
+  const { error, stderr } = await asc.main([sourceOf(guest), '-o', 'guest.wasm', ...flagsOf(guest)], {
     readFile: (name) => {
       try {
         return readFileSync(join(root, name), 'utf8');

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { importsOf, type Module } from '../../asyncify/binary/index.ts';
 import { decode, type TransformOptions, transform, validate } from '../../asyncify/index.ts';
 import { HOST_EXPORTS } from '../../asyncify/lower/interface.ts';
-import { guests, hash, readRecord, sourceHash, wasmPath } from './sources.ts';
+import { guests, hash, readRecord, sourceHash, threaded, wasmPath } from './sources.ts';
 
 const options = {
   linking: 'closed',
@@ -25,11 +25,14 @@ describe('the checked-in guests', () => {
     expect(bytes.length).toBeLessThan(100_000);
   });
 
-  it.each(guests)('%s has the imports and exports of a guest with signals', (guest) => {
+  it.each(guests)('%s has the imports and exports of a guest with signals, or with threads', (guest) => {
     const module = decode(read(guest));
     expect(() => validate(module)).not.toThrow();
     const imports = importsOf(module, 'func').map(({ module: from, name }) => `${from}.${name}`);
-    for (const name of imports) expect(name).toMatch(/^(wasi_snapshot_preview1|bobbin:signal)\./);
+    const allowed = threaded(guest)
+      ? /^(wasi_snapshot_preview1|bobbin:signal|bobbin:threads|network)\./
+      : /^(wasi_snapshot_preview1|bobbin:signal)\./;
+    for (const name of imports) expect(name).toMatch(allowed);
     expect(module.imports).toHaveLength(imports.length);
 
     const exported = new Map(module.exports.map(({ name, kind }) => [name, kind]));
@@ -40,6 +43,7 @@ describe('the checked-in guests', () => {
       __stack_pointer: 'global',
       __stack_low: 'global',
       __indirect_function_table: 'table',
+      ...(threaded(guest) ? { __bobbin_thread: 'func', __bobbin_thread_lost: 'func' } : {}),
       ...(imports.includes('bobbin:signal.sigleave') ? { __bobbin_enter: 'func' } : {}),
     });
     expect(globalOf(module, '__stack_pointer')).toEqual({ mutable: true, type: 'i32' });

@@ -17,6 +17,14 @@ export const directory = 'examples/guests';
 const library = 'engine/guest';
 const jumping = new Set(['jump']);
 const leaving = new Set(['stuck-handler']);
+/** Whether it has threads. */
+export const threaded = (guest: string): boolean => guest.startsWith('threads-');
+/** What shows that locks are needed goes without them. */
+const unlocked = new Set(['threads-unlocked']);
+/** What the library has for threads only. */
+const THREADS = /^threads\/|^include\/threads\.h$|^include\/bobbin\//;
+const THREAD_FILES = ['lock', 'thread', 'result', 'mutex', 'tss', 'sync', 'channel'];
+const LOCKING_FILES = ['malloc', 'stream', 'stdio', 'wide-stdio'];
 
 /** The guests' names: each is `NAME.c` here. */
 export const guests: readonly string[] = readdirSync(import.meta.dirname)
@@ -29,19 +37,29 @@ export const recordPath = join(import.meta.dirname, 'built.json');
 
 /** Everything a guest is made from. */
 export function sourcesOf(guest: string): Files {
-  const own = readdirSync(join(root, directory)).filter((name) => name === `${guest}.c` || name.endsWith('.h'));
-  const shared = readdirSync(join(root, library), { recursive: true, encoding: 'utf8' });
-  const paths = [
-    ...own.map((name) => `${directory}/${name}`),
-    ...shared.filter((name) => /\.[ch]$/.test(name)).map((name) => `${library}/${name.replaceAll('\\', '/')}`),
-  ].sort();
+  const threads = threaded(guest);
+  const own = readdirSync(join(root, directory)).filter(
+    (name) => name === `${guest}.c` || (name.endsWith('.h') && (threads || name !== 'threaded.h')),
+  );
+  if (unlocked.has(guest)) own.push('threads-stress.c');
+  const shared = readdirSync(join(root, library), { recursive: true, encoding: 'utf8' })
+    .map((name) => name.replaceAll('\\', '/'))
+    .filter((name) => /\.[ch]$|^threads\/link\.txt$/.test(name) && (threads || !THREADS.test(name)));
+  const paths = [...own.map((name) => `${directory}/${name}`), ...shared.map((name) => `${library}/${name}`)].sort();
   return new Map(paths.map((path) => [path, readFileSync(join(root, path))]));
 }
 
 /** The compiler's arguments for a guest, from the project's root. */
 export function flagsFor(guest: string): readonly string[] {
   const jumps = jumping.has(guest);
-  const files = ['signal', 'sigset', 'sleep', ...(jumps ? ['jump'] : []), ...(leaving.has(guest) ? ['leave'] : [])];
+  const threads = threaded(guest);
+  const locked = threads && !unlocked.has(guest);
+  const files = [
+    ...['signal', 'sigset', 'sleep'],
+    ...(jumps ? ['jump'] : []),
+    ...(leaving.has(guest) ? ['leave'] : []),
+    ...[...(threads ? THREAD_FILES : []), ...(locked ? LOCKING_FILES : [])].map((name) => `threads/${name}`),
+  ];
   return [
     '-O2',
     '-Wall',
@@ -55,8 +73,12 @@ export function flagsFor(guest: string): readonly string[] {
     // Deep calls, and handlers below them.
     '-Wl,-z,stack-size=1048576',
     '-Wl,--strip-all',
+    // A memory that some hundred threads fill.
+    ...(guest === 'threads-errors' ? ['-Wl,--max-memory=16777216'] : []),
     // setjmp and longjmp by Wasm's exceptions.
     ...(jumps ? ['-mllvm', '-wasm-enable-sjlj', '-mllvm', '-wasm-use-legacy-eh=false', '-lsetjmp'] : []),
+    // All calls of the allocator and of <stdio.h> by way of the library's locks.
+    ...(locked ? [`@${library}/threads/link.txt`] : []),
     `${directory}/${guest}.c`,
     ...files.map((name) => `${library}/${name}.c`),
     '-o',

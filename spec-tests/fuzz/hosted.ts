@@ -101,18 +101,17 @@ class Guest {
   }
 
   #run(name: string, args: readonly unknown[]): unknown {
-    const resume = this.hidden[HOST_EXPORTS.resume] as (continuation: unknown) => [number, unknown];
-    let continuation = (this.hidden[HOST_EXPORTS.new(name)] as Callable)(...args);
+    const resume = this.hidden[HOST_EXPORTS.resume] as (continuation: unknown) => number;
+    const continuation = (this.hidden[HOST_EXPORTS.new(name)] as Callable)(...args);
     for (;;) {
       this.#arm();
-      const [outcome, next] = resume(continuation);
+      const outcome = resume(continuation);
       if (outcome === OUTCOME.returned) return (this.hidden[HOST_EXPORTS.results(name)] as Callable)();
       this.rewinds++;
       const answer = this.#answer;
       this.#answer = null;
       if (name !== HANDLER) this.#handle();
       if (outcome === OUTCOME.blocked) (this.hidden[HOST_EXPORTS.answer(this.#suspending)] as Callable)(answer);
-      continuation = next;
     }
   }
 

@@ -21,7 +21,6 @@ export const WAYS = Object.keys(ways) as Way[];
 export const assemble = (text: string): Promise<Uint8Array> => parse(text);
 
 type Callable = (...args: unknown[]) => unknown;
-type Resumed = [outcome: number, continuation: unknown];
 
 export interface RunOptions {
   /** How many polls pass before each yield. */
@@ -54,8 +53,8 @@ export class Guest {
   start(name: string, ...args: unknown[]): unknown {
     return (this.hidden[HOST_EXPORTS.new(name)] as Callable)(...args);
   }
-  resume(continuation: unknown): Resumed {
-    return (this.hidden[HOST_EXPORTS.resume] as Callable)(continuation) as Resumed;
+  resume(continuation: unknown): number {
+    return (this.hidden[HOST_EXPORTS.resume] as Callable)(continuation) as number;
   }
   results(name: string): unknown {
     return (this.hidden[HOST_EXPORTS.results(name)] as Callable)();
@@ -79,10 +78,10 @@ export class Guest {
   run(name: string, args: readonly unknown[], { fuel = 0, between }: RunOptions = {}): unknown {
     this.yields = 0;
     this.blocks = 0;
-    let continuation = this.start(name, ...args);
+    const continuation = this.start(name, ...args);
     for (;;) {
       this.fuel = fuel;
-      const [outcome, next] = this.resume(continuation);
+      const outcome = this.resume(continuation);
       if (outcome === OUTCOME.returned) return this.results(name);
       if (outcome === OUTCOME.yielded) this.yields++;
       else if (outcome === OUTCOME.blocked && this.#waiting !== null) {
@@ -92,7 +91,6 @@ export class Guest {
         (this.hidden[HOST_EXPORTS.answer(func)] as Callable)(...results);
       } else throw new RangeError(`outcome ${outcome}`);
       between?.(this);
-      continuation = next;
     }
   }
 }

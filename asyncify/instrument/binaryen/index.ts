@@ -1,15 +1,16 @@
 import { decode, encode } from '../../binary/index.ts';
+import { type AtomicsOptions, inSource, lowerAtomics, type Origins } from '../../lower/atomics.ts';
 import { lowerLegacyExceptions, usesLegacyExceptions } from '../../lower/legacy.ts';
 import { describeOutput, refuseTransformed, withManifest } from '../../manifest.ts';
-import { chainOf, checkNames, DEFAULT_EPOCH_WORD, hostOf, type Transformed } from '../../transform.ts';
-import { validate } from '../../validate/index.ts';
+import { checkNames, DEFAULT_EPOCH_WORD, explained, hostOf, type Transformed } from '../../transform.ts';
+import { type ModuleInfo, validate } from '../../validate/index.ts';
 import { analyse } from '../analysis.ts';
 import type { EpochWord, Poll } from '../polls.ts';
 import { Instrumenter, withNames } from './instrument.ts';
 import { runAsyncify, type Step } from './pass.ts';
 import { refuseSwitching, refuseTags } from './refuse.ts';
 
-export interface BinaryenOptions {
+export interface BinaryenOptions extends AtomicsOptions {
   /** Yield points, and what they ask. */
   readonly yields: Poll | 'none';
   /** Where the word of `epoch` polls lies. Default `shared`. */
@@ -54,16 +55,31 @@ function instrument(
   bytes: Uint8Array,
   options: BinaryenOptions,
 ): Transformed {
-  const { yields, onProgress } = options;
   const optimizeLevel = level(options.optimizeLevel ?? 2, 3, 'optimizeLevel');
   const shrinkLevel = level(options.shrinkLevel ?? 0, 2, 'shrinkLevel');
-  onProgress?.('analyse');
+  options.onProgress?.('analyse');
   const source = decode(bytes);
   refuseTransformed(source);
-  let info = validate(withNames(source));
+  const info = validate(withNames(source));
   refuseSwitching(info);
   refuseTags(info);
-  if (usesLegacyExceptions(info.module)) info = validate(lowerLegacyExceptions(info));
+  const lowered = lowerAtomics(info, options);
+  const levels = { optimizeLevel, shrinkLevel };
+  if (lowered === null) return instrumentValid(binaryen, info, options, levels);
+  const { module, origins } = lowered;
+  return inSource(origins, () => instrumentValid(binaryen, validate(module), options, levels, origins));
+}
+
+/** @param origins where atomics have been lowered already: what the source was */
+function instrumentValid(
+  binaryen: Parameters<typeof runAsyncify>[0],
+  valid: ModuleInfo,
+  options: BinaryenOptions,
+  levels: { readonly optimizeLevel: number; readonly shrinkLevel: number },
+  origins?: Origins,
+): Transformed {
+  const { yields, onProgress } = options;
+  const info = usesLegacyExceptions(valid.module) ? validate(lowerLegacyExceptions(valid)) : valid;
   checkNames(info.module);
   const host = hostOf(info, options);
   const suspensions = analyse(info, 'closed', host);
@@ -73,8 +89,7 @@ function instrument(
     epochWord,
   });
   const output = runAsyncify(binaryen, instrumenter.run(), {
-    optimizeLevel,
-    shrinkLevel,
+    ...levels,
     onStep: (step) => onProgress?.(step),
   });
   const how = { linking: 'closed', instrumenter: 'binaryen' } as const;
@@ -82,7 +97,7 @@ function instrument(
   return {
     bytes: encode(withManifest(output, manifest)),
     changed: true,
-    instrumented: [...instrumenter.instrumented].map((func) => ({ func, chain: chainOf(suspensions, func) })),
+    instrumented: explained(instrumenter.instrumented, suspensions, origins),
   };
 }
 

@@ -165,10 +165,31 @@ export class Driver {
     const asm = this.#asm;
     const state = this.#state;
     asm.globalGet(state.shared('unwinding')).i32(UNWINDING.kept).do('i32.ne').open('if');
+    if (state.suspendsCalls) this.#replaceTailCaller();
     lastSaved(state, asm, this.#running, this.#next);
     asm.get(this.#next).get(this.#frame).structGet(T.frame, FRAME.next).structSet(T.frame, FRAME.next);
     this.#shallower();
+    if (state.suspendsCalls) asm.close();
     asm.close();
+  }
+
+  /**
+   * Emits `if` nothing was saved: the function has left by a tail call of an import that suspends. What the import returns will be
+   * in the slots, and a frame that hands it on takes the place of the function's. And `else`, which is to be closed.
+   */
+  #replaceTailCaller(): void {
+    const asm = this.#asm;
+    const { build } = this.#state;
+    const func = build.addFunc(T.reenter, 'hand on results');
+    build.define(func, { locals: [], body: [] });
+    asm.globalGet(this.#state.shared('unwinding')).i32(UNWINDING.begun).do('i32.eq').open('if');
+    asm.get(this.#running);
+    asm.get(this.#frame).structGet(T.frame, FRAME.next);
+    asm
+      .op('ref.func', { func: build.declare(func) })
+      .i32(0)
+      .structNew(T.frame);
+    asm.structSet(T.stack, STACK.top).else();
   }
 
   /** The way most suspensions take: out of a single stack, to the `resume` that runs it. */

@@ -3,7 +3,8 @@ import type { FuncIdx, GlobalIdx, LocalIdx, ValType } from '../../binary/types.t
 import { isRef, refType } from '../../binary/types.ts';
 import { Asm, Locals } from '../../lower/asm.ts';
 import { HOST_EXPORTS, OUTCOME, UNWINDING } from '../../lower/interface.ts';
-import { FRAME, HANDLER, STACK, T } from '../../lower/runtime-types.ts';
+import { CONT, FRAME, HANDLER, STACK, T } from '../../lower/runtime-types.ts';
+import { contFuncs, contType, handedOver } from './handed-over.ts';
 import type { Lowering } from './lowering.ts';
 import { frameType, pushParams } from './stubs.ts';
 
@@ -37,9 +38,22 @@ export class HostInterface {
       func(HOST_EXPORTS.results(entry.name), this.#results(entry.index as FuncIdx));
     }
     for (const index of this.#suspending) func(HOST_EXPORTS.answer(index), this.#answer(index));
+    for (const { kind, name, index } of info.module.exports) {
+      const type = kind === 'global' ? info.globals[index] : undefined;
+      if (type?.mutable === true && type.type === 'i32') func(HOST_EXPORTS.swap(name), this.#swap(index as GlobalIdx));
+    }
+    const conts = handedOver(info);
+    conts.forEach((type, index) => {
+      const { start, results } = contFuncs(this.#lowering.stubs, type);
+      func(HOST_EXPORTS.cont(index), start);
+      func(HOST_EXPORTS.contResults(index), results);
+    });
+    if (conts.length > 0) func(HOST_EXPORTS.contType, contType(this.#lowering.stubs, conts));
     func(HOST_EXPORTS.resume, this.#resume());
     if (state.exceptions) func(HOST_EXPORTS.throw, this.#throw());
     func(HOST_EXPORTS.canSuspend, this.#canSuspend());
+    func(HOST_EXPORTS.suspend, this.#suspend());
+    func(HOST_EXPORTS.refuel, this.#swap(state.shared('fuel')));
     for (const name of ['fuel', 'epoch', 'pending'] as const) {
       result.push({ name: HOST_EXPORTS[name], kind: 'global', index: state.shared(name), at: -1 });
     }
@@ -118,7 +132,7 @@ export class HostInterface {
     return func;
   }
 
-  /** `(ref null $cont) -> (i32, ref null $cont)`: runs a continuation until it returns or suspends to the host. */
+  /** `externref -> i32`: runs a continuation, a `(ref $cont)`, until it returns or suspends to the host. */
   #resume(): FuncIdx {
     const { build, stubs } = this.#lowering;
     const drive = build.addFunc(build.funcType([CONT_REF], ['i32', STACK_REF]), 'resume from host');
@@ -161,19 +175,44 @@ export class HostInterface {
   }
 
   #entry(drive: FuncIdx, params: readonly ValType[]): FuncIdx {
-    const { build, stubs } = this.#lowering;
+    const { build, state, stubs } = this.#lowering;
     const guarded = stubs.guardedEntry(drive, { params, results: ['i32', STACK_REF] }, 'resume', 'hostResumed');
-    const func = build.addFunc(build.funcType(params, ['i32', CONT_REF]), 'host resume');
+    // What an engine lets through of JavaScript's values as it is: it checks other references outside of the caller's code.
+    const outer = params.map((): ValType => refType('extern', true));
+    const func = build.addFunc(build.funcType(outer, ['i32']), 'host resume');
     const locals = new Locals(params.length);
+    const cont = locals.add(CONT_REF);
     const stack = locals.add(STACK_REF);
     const asm = new Asm();
-    pushParams(asm, params);
+    asm.get(locals.param(0)).do('any.convert_extern').cast(CONT_REF).tee(cont);
+    for (let index = 1; index < params.length; index++) asm.get(locals.param(index));
     asm.call(guarded).set(stack);
-    const none = asm.open('block', { kind: 'type', type: build.funcType(['i32'], ['i32']) });
-    asm.get(stack).do('ref.is_null').brIf(none);
-    asm.get(stack).structNew(T.cont).do('return').close();
-    asm.null(T.cont);
+    // The object is used again: several results make an array in JavaScript, and its own collector has less to do.
+    asm.get(stack).do('ref.is_null', 'i32.eqz').open('if');
+    asm.get(cont).get(stack).structSet(T.cont, CONT.stack);
+    state.checks?.at(asm, 'renewed', cont);
+    asm.close();
     build.define(func, { locals: locals.declared, body: asm.out });
+    return func;
+  }
+
+  /** `i32 -> i32`: sets a global and returns what it was. */
+  #swap(global: GlobalIdx): FuncIdx {
+    const { build } = this.#lowering;
+    const func = build.addFunc(build.funcType(['i32'], ['i32']), 'swap global');
+    const asm = new Asm();
+    asm.globalGet(global);
+    pushParams(asm, ['i32']);
+    asm.globalSet(global);
+    build.define(func, { locals: [], body: asm.out });
+    return func;
+  }
+
+  /** `() -> ()`: the call of the import that is running is to be suspended once it returns. */
+  #suspend(): FuncIdx {
+    const { build, state } = this.#lowering;
+    const func = build.addFunc(build.funcType([], []), 'suspend call');
+    build.define(func, { locals: [], body: new Asm().i32(1).globalSet(state.shared('pending')).out });
     return func;
   }
 

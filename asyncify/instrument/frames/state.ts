@@ -26,6 +26,13 @@ const EPOCH_MEMORY: Limits = { address: 'i32', min: BigInt(EPOCH_PAGES), max: Bi
 /** `closed`: the module links to no other transformed one and keeps the runtime's state to itself. `linked`: the store has it. */
 export type Linking = 'closed' | 'linked';
 
+export interface StateOptions {
+  /** Calls of imports of this module can be suspended. */
+  readonly suspending?: boolean;
+  /** This is a test build. */
+  readonly checks?: boolean;
+}
+
 /** The globals and the slots of the runtime, as seen from one module. */
 export class RuntimeState {
   readonly build: Build;
@@ -36,15 +43,18 @@ export class RuntimeState {
   #epochMemory: MemIdx | null = null;
   /** Null unless this is a test build. */
   readonly checks: Checks | null;
+  /** Whether calls of imports can be suspended: this module's, or those of others that it is linked with. */
+  readonly suspendsCalls: boolean;
   /** The slots of references there are so far. */
   readonly referenceSlots = new Set<GlobalIdx>();
 
-  constructor(build: Build, linking: Linking, exceptions: boolean, epochWord: EpochWord, checks = false) {
+  constructor(build: Build, linking: Linking, exceptions: boolean, epochWord: EpochWord, more: StateOptions = {}) {
     this.build = build;
     this.linking = linking;
+    this.suspendsCalls = more.suspending === true || linking === 'linked';
     this.exceptions = exceptions;
     this.#epochWord = epochWord;
-    this.checks = checks ? new Checks(this) : null;
+    this.checks = more.checks === true ? new Checks(this) : null;
   }
 
   /** The memory with the word that `epoch` polls look at; null: it is in a global. Added when it is first asked for. */

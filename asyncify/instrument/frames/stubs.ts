@@ -228,14 +228,9 @@ export class Stubs {
       const asm = new Asm();
       asm.get(locals.param(bound.length)).call(this.materialise(from)).call(this.runtime.take).set(stack);
       if (bound.length > 0) {
-        const frame = frameType(build, bound);
-        const rest = all.slice(bound.length);
-        asm.get(stack);
-        asm.get(stack).structGet(T.stack, STACK.top);
-        asm.op('ref.func', { func: build.declare(this.#bound(frame, bound, rest)) }).i32(0);
-        pushParams(asm, bound);
-        asm.structNew(frame).structSet(T.stack, STACK.top);
-        asm.get(stack).get(stack).structGet(T.stack, STACK.depth).i32(1).do('i32.add').structSet(T.stack, STACK.depth);
+        this.pushBound(asm, stack, frameType(build, bound), bound, all.slice(bound.length), () =>
+          pushParams(asm, bound),
+        );
       }
       this.state.checks?.at(asm, 'bound', stack);
       asm.get(stack);
@@ -243,6 +238,24 @@ export class Stubs {
       build.define(func, { locals: locals.declared, body: asm.out });
       return func;
     });
+  }
+
+  /** Emits a new innermost frame of a stack that has not begun or is suspended: it holds its first arguments. */
+  pushBound(
+    asm: Asm,
+    stack: LocalIdx,
+    frame: TypeIdx,
+    bound: readonly ValType[],
+    rest: readonly ValType[],
+    push: () => void,
+  ): void {
+    const { build } = this.state;
+    asm.get(stack);
+    asm.get(stack).structGet(T.stack, STACK.top);
+    asm.op('ref.func', { func: build.declare(this.#bound(frame, bound, rest)) }).i32(0);
+    push();
+    asm.structNew(frame).structSet(T.stack, STACK.top);
+    asm.get(stack).get(stack).structGet(T.stack, STACK.depth).i32(1).do('i32.add').structSet(T.stack, STACK.depth);
   }
 
   /** Re-entry of the frame `cont.bind` pushed: puts the bound arguments before those in the slots. */

@@ -1,15 +1,11 @@
-/** A call of a Suspending import that is being made. */
-export interface MakingCall {
-  readonly canWait: boolean;
-}
+/** Whether the innermost call of a Suspending import that is being made can wait; false: none is. */
+let canWait = false;
 
-let innermost: MakingCall | null = null;
+export const innermostCanWait = (): boolean => canWait;
 
-export const innermostCall = (): MakingCall | null => innermost;
-
-/** @returns what was innermost before, to be set again */
-export function setInnermostCall(call: MakingCall | null): MakingCall | null {
-  const before = innermost;
-  innermost = call;
+/** @returns what was said of the innermost before, to be set again */
+export function setInnermost(can: boolean): boolean {
+  const before = canWait;
+  canWait = can;
   return before;
 }

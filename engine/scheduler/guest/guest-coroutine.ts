@@ -5,50 +5,66 @@ import { SchedulerError } from '../errors.ts';
 import type { Fiber } from '../fiber.ts';
 import type { Operation } from '../operation.ts';
 import { givesWay } from '../timers.ts';
+import type { SuspendingImport } from './import.ts';
 import type { GuestPort } from './port.ts';
 import type { Stack } from './stacks.ts';
 
-/** The call of an import that a guest's task waits in. */
-export interface PendingCall {
-  /** `module.name` */
+/** What a guest's task runs. */
+export interface GuestBody {
   readonly name: string;
-  readonly operation: Operation<unknown>;
-  /** Sets what the call returns; throws TypeError where the value is not of its type. */
-  readonly answer: (value: unknown) => void;
+  /** What that names. */
+  readonly kind: string;
+  /** @throws TypeError where an argument cannot be converted */
+  begin(args: readonly unknown[]): Continuation;
+  /** What it has returned, as a call of an exported function would; right after it has. */
+  results(): unknown;
 }
 
-/** A call of a guest's exported function, in a continuation of its own and on a stack of its own. */
+/** A computation of a guest's, on a stack of its own. */
 export class GuestCoroutine implements Coroutine {
   readonly #port: GuestPort;
-  readonly #entry: string;
+  readonly #body: GuestBody;
   #continuation: Continuation | null;
   #stack: Stack | null;
   #stackPointer: number | null;
-  #call: PendingCall | null = null;
+  /** The import whose call it waits in, and what for. */
+  #call: SuspendingImport | null = null;
+  #operation: Operation<unknown> | null = null;
   used = 0;
   result: unknown = undefined;
 
-  constructor(port: GuestPort, entry: string, args: readonly unknown[], stackSize: number | undefined) {
+  /** @throws SchedulerError `bad-argument`, `no-memory` @throws what `begin` throws */
+  constructor(port: GuestPort, body: GuestBody, args: readonly unknown[], stackSize: number | undefined) {
     this.#port = port;
-    this.#entry = entry;
-    this.#continuation = port.guest.start(entry, args);
+    this.#body = body;
     this.#stack = port.stacks?.allocate(stackSize) ?? null;
+    try {
+      this.#continuation = body.begin(args);
+    } catch (error) {
+      if (this.#stack !== null) port.stacks?.free(this.#stack);
+      throw error;
+    }
     this.#stackPointer = this.#stack?.high ?? null;
   }
 
+  get stackBytes(): number {
+    return this.#stack?.bytes ?? 0;
+  }
+
   backtrace(): string[] {
-    const entry = `${this.#entry} (exported function)`;
-    return this.#call === null ? [entry] : [`${this.#call.name} (import)`, entry];
+    const description = `${this.#body.name} (${this.#body.kind})`;
+    return this.#call === null ? [description] : [`${this.#call.name} (import)`, description];
   }
 
   /** The running call of an import is to wait. */
-  suspendIn(call: PendingCall): void {
+  suspendIn(call: SuspendingImport, operation: Operation<unknown>): void {
     this.#call = call;
+    this.#operation = operation;
   }
 
   resume(_fiber: Fiber, value: unknown, budget: number): Pause {
     try {
-      this.#call?.answer(value);
+      this.#call?.answer?.(value);
     } catch (error) {
       // Not a value of the import's type: thrown at the call, as if the import had returned it at once.
       return this.#run(budget, { error });
@@ -64,16 +80,16 @@ export class GuestCoroutine implements Coroutine {
     const port = this.#port;
     const continuation = this.#continuation as Continuation;
     this.#call = null;
-    this.#continuation = null;
+    if (port.isPlain) {
+      const { guest } = port;
+      return this.#came(thrown === null ? guest.resume(continuation) : guest.throw(continuation, thrown.error), budget);
+    }
     const polls = port.fill(budget);
     const outside = port.switchStack(this.#stackPointer);
     let outcome: number;
     try {
-      const came = thrown === null ? port.guest.resume(continuation) : port.guest.throw(continuation, thrown.error);
-      outcome = came[0];
-      this.#continuation = came[1];
+      outcome = thrown === null ? port.guest.resume(continuation) : port.guest.throw(continuation, thrown.error);
     } catch (error) {
-      this.#call = null;
       if (this.#isOverrun(null)) throw this.#overflow(error);
       throw error;
     } finally {
@@ -88,7 +104,7 @@ export class GuestCoroutine implements Coroutine {
     const port = this.#port;
     switch (outcome) {
       case OUTCOME.returned:
-        this.result = port.results(this.#entry);
+        this.result = this.#body.results();
         return PAUSE.done;
       case OUTCOME.blocked:
         return this.#pending();
@@ -100,8 +116,9 @@ export class GuestCoroutine implements Coroutine {
   }
 
   #pending(): Pause {
-    const operation = this.#call?.operation;
-    if (operation === undefined) throw new SchedulerError('state', `"${this.#entry}" waits in a call of another host`);
+    const operation = this.#operation;
+    this.#operation = null;
+    if (operation === null) throw new SchedulerError('state', `"${this.#body.name}" waits in a call of another host`);
     return givesWay(operation) ? PAUSE.yielded : operation;
   }
 
@@ -115,7 +132,7 @@ export class GuestCoroutine implements Coroutine {
 
   #overflow(cause?: unknown): SchedulerError {
     const size = (this.#stack?.high ?? 0) - (this.#stack?.low ?? 0);
-    const message = `"${this.#entry}" has left its shadow stack of ${size} bytes`;
+    const message = `"${this.#body.name}" has left its shadow stack of ${size} bytes`;
     return new SchedulerError('stack-overflow', message, cause === undefined ? {} : { cause });
   }
 

@@ -14,17 +14,21 @@ export interface LoadOptions extends InstantiateOptions {
   readonly suspending?: readonly string[];
   readonly yields?: TransformOptions['yields'];
   readonly epochWord?: TransformOptions['epochWord'];
+  /** Default: a new one. */
+  readonly store?: Store;
+  /** The output shows the runtime's state to the checker of its store. */
+  readonly checks?: boolean;
 }
 
 const binaryen = await loadBinaryen();
 
 export async function compile(text: string, build: Build, options: LoadOptions = {}): Promise<WebAssembly.Module> {
-  const { suspending = ['env.*'], yields = 'none', epochWord = 'global' } = options;
+  const { suspending = ['env.*'], yields = 'none', epochWord = 'global', checks = false } = options;
   const source = await parseText(`(module ${text})`);
   const { bytes } =
     build === 'binaryen'
       ? binaryen.transform(source, { suspending, yields, optimizeLevel: 0 })
-      : transform(source, { linking: build, suspending, yields, epochWord });
+      : transform(source, { linking: build, suspending, yields, epochWord, checks });
   return new WebAssembly.Module(bytes);
 }
 
@@ -36,5 +40,5 @@ export async function load<E extends object = Calls>(
   build: Build,
   options: LoadOptions = {},
 ): Promise<GuestInstance<E>> {
-  return instantiate<E>(scheduler, new Store(), await compile(text, build, options), imports, options);
+  return instantiate<E>(scheduler, options.store ?? new Store(), await compile(text, build, options), imports, options);
 }

@@ -1,21 +1,26 @@
 import { currentFiber } from '../current.ts';
 import { SchedulerError } from '../errors.ts';
 import type { Fiber } from '../fiber.ts';
-import { Operation, PENDING } from '../operation.ts';
-import { settled } from '../settled.ts';
-import { type MakingCall, setInnermostCall } from './calls.ts';
+import type { PromiseInbox } from '../inbox.ts';
+import { type Cancelled, Operation, PENDING, type Pending, type Waiter } from '../operation.ts';
+import { setInnermost } from './calls.ts';
 import { GuestCoroutine } from './guest-coroutine.ts';
 import type { GuestPort } from './port.ts';
 import type { Suspending, SuspendingCall } from './suspending.ts';
 
 type Callable = (...args: unknown[]) => unknown;
 
-class Call implements SuspendingCall, MakingCall {
+/** A call that is being made, and the wait for its promise: one object, as there are many of them. */
+class Call extends Operation<unknown> implements SuspendingCall {
   readonly task: Fiber | null;
   readonly canWait: boolean;
+  readonly #of: SuspendingImport;
+  #promise: PromiseLike<unknown> | null = null;
   #controller: AbortController | null = null;
 
-  constructor(task: Fiber | null, canWait: boolean) {
+  constructor(of: SuspendingImport, task: Fiber | null, canWait: boolean) {
+    super();
+    this.#of = of;
     this.task = task;
     this.canWait = canWait;
   }
@@ -25,8 +30,33 @@ class Call implements SuspendingCall, MakingCall {
     return this.#controller.signal;
   }
 
+  /** Nobody waits for it. */
   stop(): void {
     this.#controller?.abort();
+    if (this.#promise !== null) Promise.resolve(this.#promise).catch(() => {});
+  }
+
+  settledBy(promise: PromiseLike<unknown>): this {
+    this.#promise = promise;
+    return this;
+  }
+
+  describe(): string {
+    return `the promise of ${this.#of.name}`;
+  }
+
+  poll(): Pending {
+    return PENDING;
+  }
+
+  enqueue(waiter: Waiter<unknown>): void {
+    waiter.inbox.wait(waiter, this.#promise as PromiseLike<unknown>);
+  }
+
+  cancel(waiter: Waiter<unknown>): Cancelled {
+    (waiter.place as PromiseInbox).giveUp();
+    this.stop();
+    return 'given-up';
   }
 }
 
@@ -37,16 +67,32 @@ export class SuspendingImport {
   /** What the guest imports. */
   readonly func: Callable;
   readonly #suspending: Suspending;
-  readonly #waitsFor: string;
   #port: GuestPort | null = null;
-  #answer: (value: unknown) => void = () => {};
+  /** Sets what the call returns that is suspended; throws TypeError where the value is not of its type. Null: nothing. */
+  answer: ((value: unknown) => void) | null = null;
   #placeholder: unknown;
 
   constructor(name: string, suspending: Suspending) {
     this.name = name;
     this.#suspending = suspending;
-    this.#waitsFor = `the promise of ${name}`;
-    this.func = (...args) => this.#call(args);
+    const { func } = suspending;
+    // Spread here, arguments need no array.
+    this.func = (...args) => {
+      const fiber = currentFiber();
+      const canWait = fiber !== null && this.#canSuspend(fiber);
+      const call = new Call(this, fiber, canWait);
+      const before = setInnermost(canWait);
+      let value: unknown;
+      try {
+        value = func.apply(call, args as never[]);
+      } finally {
+        setInnermost(before);
+      }
+      if (typeof value !== 'object' || value === null) return value;
+      if (value instanceof Operation) return this.#wait(value, call);
+      if (typeof (value as { then?: unknown }).then !== 'function') return value;
+      return this.#wait(call.settledBy(value as PromiseLike<unknown>), call);
+    };
   }
 
   /**
@@ -63,34 +109,17 @@ export class SuspendingImport {
       );
     }
     this.#placeholder = placeholderOf(this.name, answer, this.#suspending.options);
-    this.#answer = answer.length < 2 ? answer : (values) => answer(...(values as Iterable<unknown>));
+    if (answer.length > 0)
+      this.answer = answer.length === 1 ? answer : (values) => answer(...(values as Iterable<unknown>));
     this.#port = port;
   }
 
-  #call(args: unknown[]): unknown {
+  #canSuspend({ body }: Fiber): boolean {
     const port = this.#port;
-    const fiber = currentFiber();
-    const canWait = fiber !== null && port !== null && fiber.body instanceof GuestCoroutine && port.canSuspend();
-    const call = new Call(fiber, canWait);
-    const before = setInnermostCall(call);
-    let value: unknown;
-    try {
-      value = this.#suspending.func.apply(call, args as never[]);
-    } finally {
-      setInnermostCall(before);
-    }
-    if (value instanceof Operation) return this.#wait(value, call);
-    if (typeof value !== 'object' || value === null || typeof (value as { then?: unknown }).then !== 'function') {
-      return value;
-    }
-    return this.#wait(
-      settled(value as PromiseLike<unknown>, this.#waitsFor, () => call.stop()),
-      call,
-      value,
-    );
+    return port !== null && body instanceof GuestCoroutine && port.canSuspend();
   }
 
-  #wait(operation: Operation<unknown>, call: Call, promise?: unknown): unknown {
+  #wait(operation: Operation<unknown>, call: Call): unknown {
     const { task, canWait } = call;
     const port = this.#port;
     const home = task?.home ?? port?.home;
@@ -99,17 +128,15 @@ export class SuspendingImport {
     if (value !== PENDING) return value;
     if (!canWait || task === null || port === null || !(task.body instanceof GuestCoroutine)) {
       call.stop();
-      Promise.resolve(promise).catch(() => {});
       const why = task === null ? 'no task has called it' : 'a host function is between it and its task';
       throw new SchedulerError('cannot-suspend', `${this.name} cannot wait: ${why}`);
     }
     if (task.isCancelling) {
       call.stop();
-      Promise.resolve(promise).catch(() => {});
       throw task.takeReason();
     }
-    task.body.suspendIn({ name: this.name, operation, answer: this.#answer });
-    port.pending.value = 1;
+    task.body.suspendIn(this, operation);
+    port.suspend();
     return this.#placeholder;
   }
 }

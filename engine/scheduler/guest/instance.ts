@@ -1,10 +1,11 @@
 import { HOST_EXPORTS, RUNTIME_MODULE } from '../../../asyncify/lower/interface.ts';
-import type { Exports, Imports, Store } from '../../../continuations/index.ts';
+import { type Exports, type Imports, manifestOf, type Store } from '../../../continuations/index.ts';
 import { checkHost } from '../../process/guest.ts';
 import { registerBody } from '../bodies.ts';
 import type { Scheduler } from '../scheduler.ts';
 import type { SpawnOptions } from '../task.ts';
 import { GuestCoroutine } from './guest-coroutine.ts';
+import { registerRunner } from './handed-over.ts';
 import { SuspendingImport } from './import.ts';
 import { GuestPort, type PortOptions } from './port.ts';
 import type { StackAllocator } from './stacks.ts';
@@ -63,10 +64,14 @@ export function instantiate<E extends object = Exports>(
   for (const [name, value] of Object.entries(exports)) {
     if (typeof value !== 'function' || !port.guest.has(name)) continue;
     const func = value as Exported;
-    registerBody(func, (args, { stackSize }) => new GuestCoroutine(port, name, args, stackSize));
+    const entry = port.entry(name);
+    registerBody(func, (args, { stackSize }) => new GuestCoroutine(port, entry, args, stackSize));
     schedulers.set(func, scheduler);
   }
-  return { exports: exports as E, instance };
+  const guest: GuestInstance<E> = { exports: exports as E, instance };
+  // Linked instances of a store run each other's continuations.
+  registerRunner(scheduler.home, guest, port, manifestOf(module)?.linking === 'linked' ? store : port);
+  return guest;
 }
 
 const key = (from: string, name: string): string => JSON.stringify([from, name]);

@@ -2,6 +2,7 @@ import { HOST_EXPORTS } from '../../../asyncify/lower/interface.ts';
 import { manifestOf } from '../../../continuations/index.ts';
 import { Guest, type GuestOptions } from '../../process/guest.ts';
 import type { Home } from '../operation.ts';
+import type { GuestBody } from './guest-coroutine.ts';
 import { GrowingAllocator, type StackAllocator, Stacks } from './stacks.ts';
 
 export interface PortOptions extends GuestOptions {
@@ -23,9 +24,16 @@ export class GuestPort {
   readonly guest: Guest;
   readonly home: Home;
   readonly stacks: Stacks | null;
-  readonly pending: WebAssembly.Global;
+  /** Whether there is nothing to do around a run: the guest's tasks have no polls and no shadow stacks. */
+  readonly isPlain: boolean;
+  /** Has the running call of a suspending import suspended once it returns. */
+  readonly suspend: () => void;
+  readonly #exports: WebAssembly.Exports;
   readonly #canSuspend: () => number;
-  readonly #fuel: WebAssembly.Global | null;
+  /** Sets how many more polls it passes, and says how many were left; null: it has other polls or none. */
+  readonly #refuel: ((polls: number) => number) | null;
+  /** What was left after the last run. */
+  #left = 0;
   #chunk = FIRST_CHUNK;
   #interrupted = false;
   #since = 0;
@@ -34,11 +42,13 @@ export class GuestPort {
     const { exports } = instance;
     this.guest = new Guest(module, instance, options);
     this.home = home;
-    this.pending = exports[HOST_EXPORTS.pending] as WebAssembly.Global;
+    this.#exports = exports;
+    this.suspend = exports[HOST_EXPORTS.suspend] as () => void;
     this.#canSuspend = exports[HOST_EXPORTS.canSuspend] as () => number;
     const counts = manifestOf(module)?.host?.poll === 'fuel';
-    this.#fuel = counts ? (exports[HOST_EXPORTS.fuel] as WebAssembly.Global) : null;
+    this.#refuel = counts ? (exports[HOST_EXPORTS.refuel] as (polls: number) => number) : null;
     this.stacks = stacksOf(this.guest, exports, options);
+    this.isPlain = this.stacks === null && this.#refuel === null && this.guest.epoch === null;
   }
 
   /** Whether the running call of a suspending import can wait. */
@@ -46,32 +56,38 @@ export class GuestPort {
     return this.#canSuspend() !== 0;
   }
 
-  /** What the entry returned whose continuation has just returned, as a call of it would. */
-  results(entry: string): unknown {
-    const results = this.guest.results(entry);
-    return results.length < 2 ? results[0] : results;
+  /** What calls an exported function, any number of times. */
+  entry(name: string): GuestBody {
+    return {
+      name,
+      kind: 'exported function',
+      begin: (args) => this.guest.start(name, args),
+      results: this.#exports[HOST_EXPORTS.results(name)] as () => unknown,
+    };
   }
 
   /** Sets how many polls it passes until it yields. @returns how many, at most those of the budget */
   fill(budget: number): number {
     this.guest.epoch?.clear();
-    if (this.#fuel === null) return 0;
+    if (this.#refuel === null) return 0;
     if (this.#interrupted) this.#since = performance.now();
     const polls = Math.min(budget, this.#chunk);
-    this.#fuel.value = polls - 1;
+    this.#refuel(polls - 1);
     return polls;
   }
 
   /** How many polls it has passed of those. */
   used(polls: number): number {
-    if (this.#fuel === null) return 0;
+    if (this.#refuel === null) return 0;
+    // A call that is no task finds no host to yield to, and is not to ask at each poll.
+    this.#left = this.#refuel(POLL_LIMIT);
     if (!this.isEmpty) this.#interrupted = false;
-    return Math.min(Math.max(polls - 1 - this.#fuel.value, 0), polls);
+    return Math.min(Math.max(polls - 1 - this.#left, 0), polls);
   }
 
   /** Whether it has passed all its polls; with `epoch` ones it is never empty. */
   get isEmpty(): boolean {
-    return this.#fuel !== null && this.#fuel.value < 0;
+    return this.#refuel !== null && this.#left < 0;
   }
 
   /** It has passed a chunk, and its slice is not over. What that took says how large the next is to be. */
@@ -84,12 +100,9 @@ export class GuestPort {
     this.#interrupted = true;
   }
 
-  /** @returns the stack pointer before */
+  /** @returns the stack pointer before; null: the guest's tasks have no stacks of their own */
   switchStack(to: number | null): number | null {
-    if (this.stacks === null) return null;
-    const before = this.guest.stackPointer;
-    this.guest.stackPointer = to;
-    return before;
+    return this.stacks === null || to === null ? null : this.guest.switchStack(to);
   }
 }
 

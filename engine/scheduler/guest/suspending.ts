@@ -1,5 +1,5 @@
 import type { Task } from '../task.ts';
-import { innermostCall } from './calls.ts';
+import { innermostCanWait } from './calls.ts';
 
 /** `this` of a Suspending function while it is called. */
 export interface SuspendingCall {
@@ -43,5 +43,5 @@ export class Suspending<A extends readonly never[] = never[]> {
  * caller runs in no task, and where a host function stands between the guest's frames.
  */
 export function canSuspend(): boolean {
-  return innermostCall()?.canWait ?? false;
+  return innermostCanWait();
 }

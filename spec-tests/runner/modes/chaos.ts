@@ -90,18 +90,16 @@ function interrupted(
 ): Callable {
   const start = hidden[HOST_EXPORTS.new(name)] as Callable;
   const results = hidden[HOST_EXPORTS.results(name)] as Callable;
-  const resume = hidden[HOST_EXPORTS.resume] as (continuation: unknown) => [number, unknown];
+  const resume = hidden[HOST_EXPORTS.resume] as (continuation: unknown) => number;
   const fuel = hidden[HOST_EXPORTS.fuel] as WebAssembly.Global;
   return (...args) => {
-    let continuation: unknown = start(...args);
+    const continuation: unknown = start(...args);
     tally.calls++;
     try {
       for (;;) {
         fuel.value = 0;
-        const [outcome, next] = resume(continuation);
-        if (outcome === OUTCOME.returned) return results();
+        if (resume(continuation) === OUTCOME.returned) return results();
         tally.suspensions++;
-        continuation = next;
       }
     } finally {
       after();

@@ -1,0 +1,177 @@
+import { ATOMICS_MODULE } from '../../asyncify/lower/interface.ts';
+import type { MemoryManifest } from '../../asyncify/manifest.ts';
+import { type Imports, type Linked, manifestOf, type Store } from '../../continuations/index.ts';
+import { Guest, type GuestOptions, requireSharedMemory } from '../process/guest.ts';
+import { ProcessError } from '../process/index.ts';
+import { ERRNO, ThreadError } from './errno.ts';
+import type { Threads } from './threads.ts';
+import { AtomicWaits } from './wasi-threads-waits.ts';
+
+export { ATOMICS_MODULE };
+
+/** The import module of wasi-threads, its one function, and the export that its threads begin with. */
+export const WASI_THREADS_MODULE = 'wasi';
+const SPAWN = 'thread-spawn';
+export const WASI_THREAD_START = 'wasi_thread_start';
+type Import = (...args: unknown[]) => unknown;
+/** The largest number of a thread that wasi-threads allows. */
+const LARGEST_ID = 0x1fff_ffff;
+
+/**
+ * The instances of a module that is built for wasi-threads (https://github.com/WebAssembly/wasi-threads): one for each thread,
+ * over the same memories. Makes the memories that it imports and is not given. Its atomic waits have to be lowered
+ * (`atomicWaits: 'suspending'`); they suspend one thread. What fails in one of them ends the process.
+ */
+export class WasiThreads {
+  readonly #threads: Threads;
+  readonly #store: Store;
+  readonly #module: WebAssembly.Module;
+  readonly #imports: Imports;
+  readonly #options: GuestOptions;
+  readonly #memories: readonly MemoryManifest[];
+  readonly #suspending: readonly { readonly module: string; readonly name: string }[];
+  readonly #waits: AtomicWaits;
+
+  /**
+   * @param module any transformed module: one that imports nothing of this is instantiated as usual
+   * @throws ProcessError for one that spawns threads: `no-entry` where it exports no function "wasi_thread_start", `no-memory` where
+   * it imports none, `not-suspending` where its waits are native; `no-shared-memory` where the host cannot make a memory
+   * that it imports
+   */
+  constructor(
+    threads: Threads,
+    store: Store,
+    module: WebAssembly.Module,
+    imports: Imports,
+    options: GuestOptions = {},
+  ) {
+    const host = manifestOf(module)?.host ?? null;
+    this.#threads = threads;
+    this.#store = store;
+    this.#module = module;
+    this.#options = options;
+    this.#memories = host?.memories ?? [];
+    this.#suspending = host?.suspending ?? [];
+    this.#waits = new AtomicWaits(threads);
+    const spawns = WebAssembly.Module.imports(module).some(
+      (entry) => entry.module === WASI_THREADS_MODULE && entry.name === SPAWN,
+    );
+    if (spawns && host?.entries.includes(WASI_THREAD_START) !== true) {
+      throw new ProcessError('no-entry', `the guest imports "${SPAWN}" and exports no function "${WASI_THREAD_START}"`);
+    }
+    if (spawns && host?.nativeWaits === true) {
+      const message = `the guest imports "${SPAWN}" and has atomic waits, which would block all its threads`;
+      throw new ProcessError('not-suspending', `${message}: transform it with atomicWaits "suspending"`);
+    }
+    if (spawns && !this.#memories.some((memory) => memory.import !== null)) {
+      throw new ProcessError('no-memory', `the guest imports "${SPAWN}" and no memory that its threads could share`);
+    }
+    this.#imports = withMemories(imports, this.#memories);
+  }
+
+  /** The instance of the main thread. @throws what Store.instantiate throws */
+  instantiate(): Linked {
+    return this.#make((func) => func);
+  }
+
+  /** @param wrap is given the functions that suspend */
+  #make(wrap: (func: Import, name: string) => Import): Linked {
+    const given = this.#imports;
+    const memories = new InstanceMemories(this.#memories, given);
+    const imports: Record<string, Record<string, unknown>> = {};
+    for (const [module, names] of Object.entries(given)) imports[module] = { ...names };
+    imports[WASI_THREADS_MODULE] = {
+      [SPAWN]: (argument: number) => this.#spawn(argument),
+      ...given[WASI_THREADS_MODULE],
+    };
+    imports[ATOMICS_MODULE] = { ...this.#waits.imports((index) => memories.get(index)), ...given[ATOMICS_MODULE] };
+    for (const { module, name } of this.#suspending) {
+      const space = imports[module];
+      const func = space?.[name];
+      if (space !== undefined && typeof func === 'function') space[name] = wrap(func as Import, `${module}.${name}`);
+    }
+    const linked = this.#store.instantiate(this.#module, imports);
+    memories.instance = linked.instance;
+    return linked;
+  }
+
+  /** @returns the new thread's number, or minus the number of an error */
+  #spawn(argument: number): number {
+    const threads = this.#threads;
+    // A start function has no thread that another could follow.
+    void threads.current;
+    try {
+      const guest = new Guest(this.#module, this.#ofThread(), this.#options);
+      // Its start function may have spawned others.
+      const id = threads.nextId;
+      if (id > LARGEST_ID) return -ERRNO.EAGAIN;
+      const thread = threads.spawn({ entry: WASI_THREAD_START, args: [id, argument], guest });
+      thread.isDetached = true;
+      thread.isVital = true;
+      return id;
+    } catch (error) {
+      // What engines throw where they have no room for an instance, and Threads where it has none for a thread.
+      if (error instanceof RangeError || (error instanceof ThreadError && error.errno === 'EAGAIN'))
+        return -ERRNO.EAGAIN;
+      throw error;
+    }
+  }
+
+  /** Its start function runs within a call of another instance's, which must not be taken for a call of its own that waits. */
+  #ofThread(): WebAssembly.Instance {
+    let started = false;
+    const { instance } = this.#make((func, name) => (...args) => {
+      if (started) return func(...args);
+      throw new ProcessError('cannot-suspend', `${name} cannot wait: the start function of a thread calls it`);
+    });
+    started = true;
+    return instance;
+  }
+}
+
+/** The memories of one instance by their indices, for those who tell addresses in them apart. */
+class InstanceMemories {
+  /** Null while its start function runs. */
+  instance: WebAssembly.Instance | null = null;
+  readonly #memories: readonly MemoryManifest[];
+  readonly #imports: Imports;
+  /** What stands for a memory that no other instance has. */
+  readonly #own = new Map<number, object>();
+
+  constructor(memories: readonly MemoryManifest[], imports: Imports) {
+    this.#memories = memories;
+    this.#imports = imports;
+  }
+
+  get(index: number): object {
+    const { import: from = null, export: name = null } = this.#memories[index] ?? {};
+    if (from !== null) return this.#imports[from.module]?.[from.name] as WebAssembly.Memory;
+    const exported = name === null ? undefined : this.instance?.exports[name];
+    if (exported instanceof WebAssembly.Memory) return exported;
+    let own = this.#own.get(index);
+    if (own === undefined) {
+      own = {};
+      this.#own.set(index, own);
+    }
+    return own;
+  }
+}
+
+/** The imports with the memories that are missing. */
+function withMemories(imports: Imports, memories: readonly MemoryManifest[]): Imports {
+  const result: Record<string, Readonly<Record<string, unknown>>> = { ...imports };
+  for (const memory of memories) {
+    const { import: from } = memory;
+    if (from === null || result[from.module]?.[from.name] !== undefined) continue;
+    result[from.module] = { ...result[from.module], [from.name]: newMemory(memory) };
+  }
+  return result;
+}
+
+function newMemory({ address, min, max, shared }: MemoryManifest): WebAssembly.Memory {
+  if (shared) requireSharedMemory();
+  const limit = (pages: number): number => (address === 'i64' ? BigInt(pages) : pages) as number;
+  const limits = { initial: limit(min), ...(max === null ? {} : { maximum: limit(max) }), shared };
+  // The types know no memories of 64 bits.
+  return new WebAssembly.Memory((address === 'i64' ? { ...limits, address } : limits) as WebAssembly.MemoryDescriptor);
+}

@@ -1,0 +1,130 @@
+import { transform } from '../../asyncify/index.ts';
+import { loadBinaryen } from '../../asyncify/instrument/binaryen/index.ts';
+import { type Imports, Store } from '../../continuations/index.ts';
+import { type ExitStatus, type Process, suspendingImports } from '../../engine/process/index.ts';
+import {
+  type DeadlockError,
+  FifoPolicy,
+  LotteryPolicy,
+  type Policy,
+  RoundRobinPolicy,
+  Scheduler,
+  type SchedulerOptions,
+  type Task,
+  type TraceEvent,
+  VirtualClock,
+} from '../../engine/scheduler/index.ts';
+import { schedulerClocks, suspendingThreads, Threads, type ThreadsOptions } from '../../engine/threads/index.ts';
+import { type OutputSink, QueuedInput, suspendingWasi, suspendingWasiImports } from '../../engine/wasi/index.ts';
+import { type Instrumenter, read, World } from './world.test-data.ts';
+
+export const POLICIES: Readonly<Record<string, () => Policy>> = {
+  FIFO: () => new FifoPolicy(),
+  'round robin': () => new RoundRobinPolicy({ slice: 1000 }),
+  'round robin, short slices': () => new RoundRobinPolicy({ slice: 7 }),
+  'seeded lottery': () => new LotteryPolicy({ slice: 50, seed: 3 }),
+};
+
+export const INSTRUMENTERS: readonly Instrumenter[] = ['frames', 'binaryen -O0'];
+
+/** The stream that a guest's connections come over: what is imported from it suspends. */
+export const NETWORK = 'network';
+const suspending: readonly string[] = [
+  ...suspendingThreads,
+  ...suspendingImports,
+  ...suspendingWasiImports,
+  `${NETWORK}.*`,
+];
+
+const binaryen = await loadBinaryen();
+const modules = new Map<string, WebAssembly.Module>();
+
+/** A checked-in guest with yield points that count down; every variant once. */
+export function threadedModule(guest: string, instrumenter: Instrumenter = 'frames'): WebAssembly.Module {
+  const key = `${guest} ${instrumenter}`;
+  let module = modules.get(key);
+  if (module === undefined) {
+    const { bytes } =
+      instrumenter === 'frames'
+        ? transform(read(guest), { linking: 'closed', yields: 'fuel', suspending })
+        : binaryen.transform(read(guest), {
+            yields: 'fuel',
+            suspending,
+            optimizeLevel: instrumenter === 'binaryen -O0' ? 0 : 2,
+          });
+    module = new WebAssembly.Module(bytes);
+    modules.set(key, module);
+  }
+  return module;
+}
+
+export interface ThreadedOptions extends SchedulerOptions {
+  readonly threads?: ThreadsOptions;
+  readonly instrumenter?: Instrumenter;
+  readonly args?: readonly string[];
+  /** What the guest imports beside WASI, signals and threads. */
+  readonly imports?: (process: Process, memory: () => WebAssembly.Memory) => Imports;
+  /** Standard input, all of it. Default: it comes when the test gives it. */
+  readonly input?: string;
+  /** Where standard output goes. Default: what the world keeps. */
+  readonly stdout?: OutputSink | undefined;
+}
+
+export interface Threaded {
+  readonly world: World;
+  readonly input: QueuedInput;
+  readonly threads: Threads;
+  readonly process: Process;
+  readonly scheduler: Scheduler;
+  readonly task: Task<ExitStatus | undefined>;
+  readonly trace: TraceEvent[];
+  readonly deadlocks: DeadlockError[];
+}
+
+/** A threaded guest that was started, in virtual time unless another clock is given. */
+export function launchThreaded(guest: string, options: ThreadedOptions = {}): Threaded {
+  const world = new World([guest, ...(options.args ?? [])]);
+  const trace: TraceEvent[] = [];
+  const deadlocks: DeadlockError[] = [];
+  const scheduler = new Scheduler({
+    clock: new VirtualClock(),
+    onDeadlock: (error) => void deadlocks.push(error),
+    ...options,
+    onTrace: (event) => void trace.push(event),
+  });
+  class Watched extends Store {
+    override instantiate(...args: Parameters<Store['instantiate']>) {
+      const linked = super.instantiate(...args);
+      world.attach(linked.instance.exports);
+      return linked;
+    }
+  }
+  const input = new QueuedInput();
+  const memory = (): WebAssembly.Memory => world.memory as WebAssembly.Memory;
+  const threads = Threads.instantiate(
+    scheduler,
+    new Watched(),
+    threadedModule(guest, options.instrumenter),
+    (process) => ({
+      wasi_snapshot_preview1: suspendingWasi(process, world.wasi.wasiImport, {
+        stdin: input,
+        stdout: options.stdout,
+        clocks: schedulerClocks(scheduler),
+      }) as Imports[string],
+      ...options.imports?.(process, memory),
+    }),
+    options.threads,
+  );
+  if (options.input !== undefined) {
+    input.push(new TextEncoder().encode(options.input));
+    input.end();
+  }
+  return { world, input, threads, process: threads.process, scheduler, task: threads.start(), trace, deadlocks };
+}
+
+/** Runs it to the end of its process. */
+export async function runThreaded(guest: string, options: ThreadedOptions = {}): Promise<Threaded> {
+  const threaded = launchThreaded(guest, options);
+  await threaded.process.wait();
+  return threaded;
+}
