@@ -94,7 +94,7 @@ describe('limits of tasks', () => {
     },
   );
 
-  it('a suspending call costs at most eight of the engine, in flight with others at most four', {
+  it('a suspending call costs at most eight of JSPI, in flight with others at most four', {
     timeout: MINUTE,
   }, async () => {
     for (const [group, limit] of [

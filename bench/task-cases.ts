@@ -45,8 +45,8 @@ export type Who = (typeof WHO)[number];
 
 export const switchesName = (who: Who, policy: PolicyName): string => `task switches, ${who}, ${policy}`;
 export const countName = (count: number): string => `${count.toLocaleString('en-US')} tasks`;
-export const CALLS = 'suspending calls, resolved at once';
-export const IN_FLIGHT = '10,000 suspending calls in flight';
+export const CALLS = 'suspending calls of tasks, resolved at once';
+export const IN_FLIGHT = '10,000 suspending calls of tasks in flight';
 
 const sumBelow = (n: number): bigint => (BigInt(n) * BigInt(n - 1)) / 2n;
 

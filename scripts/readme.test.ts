@@ -56,8 +56,8 @@ function shell(code: string) {
 
 describe('README', () => {
   it('has the blocks that are looked at here', () => {
-    expect(blocks.map(({ language }) => language)).toEqual(['sh', 'sh', 'ts', 'ts', 'sh', 'sh']);
-    expect(blocks.filter(({ output }) => output !== null)).toHaveLength(4);
+    expect(blocks.map(({ language }) => language)).toEqual(['sh', 'sh', 'ts', 'ts', 'ts', 'c', 'sh', 'sh', 'sh']);
+    expect(blocks.filter(({ output }) => output !== null)).toHaveLength(6);
   });
 
   it('installs and tests as CI does', () => {
@@ -80,6 +80,12 @@ describe('README', () => {
     const result = spawnSync(process.execPath, ['program.ts'], { cwd: folder, encoding: 'utf8' });
     expect(result.stderr).toBe('');
     expect(result.stdout).toBe(output);
+  });
+
+  it('the guest in C, in less than 20 lines, is the one that is run', () => {
+    const [source] = blocks.filter(({ language }) => language === 'c').map(({ code }) => code);
+    expect(source).toBe(readFileSync(join(root, 'examples', 'guests', 'threads-tiny.c'), 'utf8'));
+    expect(source?.trimEnd().split('\n').length).toBeLessThan(20);
   });
 
   it('the host program among the examples', () => {

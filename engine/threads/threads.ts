@@ -1,4 +1,4 @@
-import type { Imports, Store } from '../../continuations/index.ts';
+import type { Exports, Imports, Store } from '../../continuations/index.ts';
 import { checkHost, type Guest } from '../process/guest.ts';
 import { type ExitStatus, Process, ProcessError, type ProcessOptions, signalImports } from '../process/index.ts';
 import type { Conductor } from '../process/process.ts';
@@ -49,6 +49,7 @@ export class Threads implements Conductor, Home {
   readonly #bySignals = new Map<SignalState, Thread>();
   readonly #areas = new Areas();
   #stacks: Stacks | null = null;
+  #exports: Exports = {};
   #taskOptions: SpawnOptions = {};
   #main: Thread | null = null;
   #running: Thread | null = null;
@@ -82,10 +83,16 @@ export class Threads implements Conductor, Home {
     const threads = new Threads(scheduler, process, options);
     const own = typeof imports === 'function' ? imports(process, threads) : imports;
     const all = { ...signalImports(process), ...threads.imports, ...own };
-    const { instance } = new WasiThreads(threads, store, module, all, options).instantiate();
+    const { instance, exports } = new WasiThreads(threads, store, module, all, options).instantiate();
+    threads.#exports = exports;
     process.attach(module, instance);
     threads.attach(instance);
     return threads;
+  }
+
+  /** What the guest exports, for those who work on its memory; none before `Threads.instantiate` has returned. */
+  get exports(): Exports {
+    return this.#exports;
   }
 
   /** The module `bobbin:threads`. */

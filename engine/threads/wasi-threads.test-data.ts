@@ -72,6 +72,20 @@ export const repeat = (times: string, body: string, index = '$i'): string => `
     ${body}
     (br_if ${index} (i32.lt_u (local.tee ${index} (i32.add (local.get ${index}) (i32.const 1))) ${times})))`;
 
+/** Each thread adds to a plain word: reads it, takes its time, and writes it. */
+export const COUNTER = guest(
+  `${repeat('(i32.const 100)', '(call $spawned (i32.const 20))')} (call $join (i32.const 100))
+   (call $log (i32.load (i32.const 16)))`,
+  `${repeat(
+    '(local.get $arg)',
+    `(call $lock (i32.const 4))
+     (local.set $j (i32.load (i32.const 16)))
+     (call $spin (i32.const 3))
+     (i32.store (i32.const 16) (i32.add (local.get $j) (i32.const 1)))
+     (call $unlock (i32.const 4))`,
+  )} (call $out)`,
+);
+
 export interface GuestOptions
   extends SchedulerOptions,
     ThreadsOptions,

@@ -3,10 +3,13 @@ import { loadBinaryen } from '../../asyncify/instrument/binaryen/index.ts';
 import { type Imports, Store } from '../../continuations/index.ts';
 import { type ExitStatus, type Process, suspendingImports } from '../../engine/process/index.ts';
 import {
+  DeadlinePolicy,
   type DeadlockError,
+  FairPolicy,
   FifoPolicy,
   LotteryPolicy,
   type Policy,
+  PriorityPolicy,
   RoundRobinPolicy,
   Scheduler,
   type SchedulerOptions,
@@ -24,6 +27,16 @@ export const POLICIES: Readonly<Record<string, () => Policy>> = {
   'round robin, short slices': () => new RoundRobinPolicy({ slice: 7 }),
   'seeded lottery': () => new LotteryPolicy({ slice: 50, seed: 3 }),
 };
+
+/** Those that come with the scheduler. */
+export const ALL_POLICIES: readonly (() => Policy)[] = [
+  () => new FifoPolicy(),
+  () => new RoundRobinPolicy({ slice: 100 }),
+  () => new PriorityPolicy({ slice: 100 }),
+  () => new FairPolicy({ slice: 100 }),
+  () => new DeadlinePolicy({ slice: 100 }),
+  () => new LotteryPolicy({ slice: 100, seed: 5 }),
+];
 
 export const INSTRUMENTERS: readonly Instrumenter[] = ['frames', 'binaryen -O0'];
 
@@ -92,18 +105,11 @@ export function launchThreaded(guest: string, options: ThreadedOptions = {}): Th
     ...options,
     onTrace: (event) => void trace.push(event),
   });
-  class Watched extends Store {
-    override instantiate(...args: Parameters<Store['instantiate']>) {
-      const linked = super.instantiate(...args);
-      world.attach(linked.instance.exports);
-      return linked;
-    }
-  }
   const input = new QueuedInput();
   const memory = (): WebAssembly.Memory => world.memory as WebAssembly.Memory;
   const threads = Threads.instantiate(
     scheduler,
-    new Watched(),
+    new Store(),
     threadedModule(guest, options.instrumenter),
     (process) => ({
       wasi_snapshot_preview1: suspendingWasi(process, world.wasi.wasiImport, {
@@ -115,6 +121,7 @@ export function launchThreaded(guest: string, options: ThreadedOptions = {}): Th
     }),
     options.threads,
   );
+  world.attach(threads.exports);
   if (options.input !== undefined) {
     input.push(new TextEncoder().encode(options.input));
     input.end();

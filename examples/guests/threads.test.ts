@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { RoundRobinPolicy, type TraceEvent } from '../../engine/scheduler/index.ts';
 import { Network } from './network.test-data.ts';
 import {
+  ALL_POLICIES,
   INSTRUMENTERS,
   launchThreaded,
   POLICIES,
@@ -92,7 +93,23 @@ describe.each(INSTRUMENTERS)('threaded guests, %s', (instrumenter) => {
       }
       return all;
     };
-    const [first, second] = [await traces(), await traces()];
+    const served = async (): Promise<TraceEvent[]> => {
+      const network = new Network(200, 9);
+      const policy = POLICIES['seeded lottery']?.();
+      const { process, scheduler, trace } = launchThreaded('threads-echo', {
+        instrumenter,
+        seed: 11,
+        ...(policy && { policy }),
+        imports: (self, memory) => network.imports(self, memory),
+      });
+      network.start(scheduler);
+      await process.wait();
+      return trace;
+    };
+    const [first, second] = [
+      [...(await traces()), await served()],
+      [...(await traces()), await served()],
+    ];
     expect(first.every((trace) => trace.length > 100)).toBe(true);
     expect(second).toEqual(first);
   });
@@ -140,10 +157,24 @@ describe('reading standard input', () => {
   });
 });
 
+describe('the philosophers dine', () => {
+  it.each(ALL_POLICIES.map((make) => [make().name, make] as const))('under policy %s', async (_, make) => {
+    for (const instrumenter of INSTRUMENTERS) {
+      const run = await runThreaded('threads-philosophers', { instrumenter, policy: make() });
+      expect(ended(run)).toEqual(printed(expected('threads-philosophers')));
+    }
+  });
+});
+
+const variants = INSTRUMENTERS.flatMap((instrumenter) =>
+  Object.entries(POLICIES).map(([name, policy]) => [name, instrumenter, policy] as const),
+);
+
 describe('a deadlock', () => {
-  it.each(Object.keys(POLICIES))('is reported with what each thread waits for, %s', async (name) => {
-    const policy = POLICIES[name]?.();
-    const { deadlocks, process, task, world } = launchThreaded('threads-deadlock', { ...(policy && { policy }) });
+  it.each(variants)('is reported with what each thread waits for, %s, %s', async (_, instrumenter, policy) => {
+    const launch = () => launchThreaded('threads-deadlock', { instrumenter, policy: policy() });
+    const { deadlocks, process, task, world, trace } = launch();
+    const again = launch();
     await expect(task.join()).rejects.toMatchObject({ kind: 'deadlock' });
     expect(world.out).toBe('joined: 0\n');
     const [report] = deadlocks;
@@ -166,8 +197,12 @@ describe('a deadlock', () => {
       'bobbin:threads.channel_receive (import)',
       'bobbin:threads.park (import)',
     ]);
-    process.kill('SIGTERM');
-    expect(await process.wait()).toEqual({ kind: 'signaled', signal: 15 });
+    await expect(again.task.join()).rejects.toMatchObject({ kind: 'deadlock' });
+    expect(again.trace).toEqual(trace);
+    for (const each of [process, again.process]) {
+      each.kill('SIGTERM');
+      expect(await each.wait()).toEqual({ kind: 'signaled', signal: 15 });
+    }
   });
 
   it('of philosophers who take the left fork first', async () => {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { ConsoleStdout, File, OpenFile, WASI } from '@bjorn3/browser_wasi_shim';
 import { transform } from '../../asyncify/index.ts';
 import { loadBinaryen } from '../../asyncify/instrument/binaryen/index.ts';
-import { type Imports, Store } from '../../continuations/index.ts';
+import { type Exports, type Imports, Store } from '../../continuations/index.ts';
 import { Process, type ProcessOptions, suspendingImports } from '../../engine/process/index.ts';
 import { wasmPath } from './sources.ts';
 
@@ -110,7 +110,7 @@ export class World {
     this.wasi = new WASI([...args], [], fds, { debug: false });
   }
 
-  attach(exports: WebAssembly.Exports): void {
+  attach(exports: Exports): void {
     this.memory = exports.memory as WebAssembly.Memory;
     this.wasi.inst = { exports: { memory: this.memory } };
   }

@@ -107,7 +107,7 @@ describe.skipIf(reason !== null)(`the page in Chromium${reason === null ? '' : `
     await page.waitForTimeout(2500);
     for (const signal of ['SIGUSR2', 'SIGUSR1', 'SIGALRM', 'SIGTSTP', 'SIGCONT']) {
       await send(signal);
-      await page.waitForTimeout(600);
+      await page.waitForTimeout(450);
     }
   }
 

@@ -26,12 +26,6 @@ void __bobbin_add_lock(struct lock *lock) {
   locks = lock;
 }
 
-void __bobbin_remove_lock(struct lock *lock) {
-  struct lock **at = &locks;
-  while (*at != lock) at = &(*at)->next;
-  *at = lock->next;
-}
-
 void __bobbin_lose_locks(int thread) {
   for (struct lock *lock = locks; lock; lock = lock->next) {
     if (lock->owner != thread) continue;

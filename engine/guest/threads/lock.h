@@ -23,9 +23,8 @@ void __bobbin_lock_slowly(struct lock *);
 void __bobbin_unlock_slowly(struct lock *);
 // Releases what a thread had when it ended.
 void __bobbin_lose_locks(int thread);
-// From now on __bobbin_lose_locks knows of it, or does not any more.
+// From now on __bobbin_lose_locks knows of it.
 void __bobbin_add_lock(struct lock *);
-void __bobbin_remove_lock(struct lock *);
 
 __attribute__((always_inline)) static inline int self(void) {
   if (__bobbin_self == 0) __bobbin_self = host_self();

@@ -61,11 +61,15 @@ void __wrap___ofl_unlock(void) {
   unlock(&list);
 }
 
+static bool is_standard(struct stream *stream) {
+  return stream >= __bobbin_streams && stream < __bobbin_streams + 3;
+}
+
 FILE *__wrap___ofl_add(FILE *file) {
   struct stream *stream = streams;
-  while (stream && stream->file) stream = stream->next;
+  while (stream && (is_standard(stream) || stream->file)) stream = stream->next;
   if (stream) {
-    // Nobody comes between the look and this.
+    // Nobody comes between the look at the file and this.
     stream->file = file;
     return __real___ofl_add(file);
   }
@@ -79,10 +83,6 @@ FILE *__wrap___ofl_add(FILE *file) {
   stream->next = streams;
   streams = stream;
   return __real___ofl_add(file);
-}
-
-static bool is_standard(struct stream *stream) {
-  return stream >= __bobbin_streams && stream < __bobbin_streams + 3;
 }
 
 int __wrap_fclose(FILE *file) {

@@ -23,13 +23,13 @@ extern struct stream __bobbin_streams[3];
 // Null for what no other thread can have: the streams that snprintf and the like make for themselves.
 struct stream *__bobbin_stream(FILE *);
 
-static inline void enter(struct stream *stream, bool reading) {
+__attribute__((always_inline)) static inline void enter(struct stream *stream, bool reading) {
   if (stream == 0) return;
   lock(&stream->lock);
   stream->reading = reading;
 }
 
-static inline void leave(struct stream *stream) {
+__attribute__((always_inline)) static inline void leave(struct stream *stream) {
   if (stream == 0) return;
   unlock(&stream->lock);
 }
