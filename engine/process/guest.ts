@@ -107,9 +107,13 @@ export class Guest {
 
   /** What the export returned that the continuation just resumed was made of; to be asked for at once. */
   results(name: string): readonly unknown[] {
-    const values = (this.#exports[HOST_EXPORTS.results(name)] as Callable)();
+    const ask = this.#exports[HOST_EXPORTS.results(name)] as Callable;
+    const values = ask();
     if (values === undefined) return [];
-    return Array.isArray(values) ? values : [values];
+    if (!Array.isArray(values)) return [values];
+    // Several results are an array made for this call; a single one that is an array is the same each time.
+    const again = ask();
+    return Array.isArray(again) && again !== values ? values : [values];
   }
 
   /** @returns an OUTCOME */

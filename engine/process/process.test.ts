@@ -22,6 +22,16 @@ describe('Process, slices', () => {
     expect(await process.wait()).toEqual(exited(digest(100_000)));
   });
 
+  it.each([
+    ['(param externref i32) (result externref)', '(local.get 0)', [[1, 2]], exited([1, 2])],
+    ['(param externref i32) (result externref i32)', '(local.get 0) (local.get 1)', [[1, 2], 3], exited([1, 2], 3)],
+    ['', '', [], exited()],
+  ])('end with what the entry has returned: %s', async (type, body, args, ended) => {
+    const { process } = await launch(`(func (export "_start") ${type} ${body})`, { args });
+    expect(process.run({ fuel: 1000 }).finished).toBe(true);
+    expect(await process.wait()).toEqual(ended);
+  });
+
   it('are deterministic: the same budget yields at the same instruction', async () => {
     const text = `(global $i (export "i") (mut i32) (i32.const 0))
       (func (export "_start") (loop $l (global.set $i (i32.add (global.get $i) (i32.const 1))) (br $l)))`;

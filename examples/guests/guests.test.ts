@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { importsOf, type Module } from '../../asyncify/binary/index.ts';
 import { decode, type TransformOptions, transform, validate } from '../../asyncify/index.ts';
 import { HOST_EXPORTS } from '../../asyncify/lower/interface.ts';
-import { guests, hash, readRecord, sourceHash, threaded, wasmPath } from './sources.ts';
+import { freestanding, guests, hash, readRecord, sourceHash, threaded, wasmPath } from './sources.ts';
 
 const options = {
   linking: 'closed',
@@ -25,7 +25,9 @@ describe('the checked-in guests', () => {
     expect(bytes.length).toBeLessThan(100_000);
   });
 
-  it.each(guests)('%s has the imports and exports of a guest with signals, or with threads', (guest) => {
+  const hosted = guests.filter((guest) => !freestanding(guest));
+
+  it.each(hosted)('%s has the imports and exports of a guest with signals, or with threads', (guest) => {
     const module = decode(read(guest));
     expect(() => validate(module)).not.toThrow();
     const imports = importsOf(module, 'func').map(({ module: from, name }) => `${from}.${name}`);
@@ -50,7 +52,21 @@ describe('the checked-in guests', () => {
     expect(globalOf(module, '__stack_low')).toEqual({ mutable: false, type: 'i32' });
   });
 
-  it.each(guests)('%s can be transformed for a process', (guest) => {
+  it.each(guests.filter(freestanding))('%s has the imports and exports of wasi-threads', (guest) => {
+    const module = decode(read(guest));
+    expect(() => validate(module)).not.toThrow();
+    expect(module.imports.map(({ module: from, name }) => `${from}.${name}`).sort()).toEqual([
+      'env.memory',
+      'wasi.thread-spawn',
+      'wasi_snapshot_preview1.args_sizes_get',
+      'wasi_snapshot_preview1.fd_write',
+    ]);
+    expect(module.imports.find(({ name }) => name === 'memory')?.desc).toMatchObject({ type: { shared: true } });
+    expect(module.exports.map(({ name }) => name).sort()).toEqual(['_start', 'memory', 'wasi_thread_start']);
+    expect(module.start).not.toBeNull();
+  });
+
+  it.each(hosted)('%s can be transformed for a process', (guest) => {
     const bytes = read(guest);
     for (const yields of ['fuel', 'epoch'] as const) {
       const transformed = transform(bytes, { ...options, yields }).bytes;

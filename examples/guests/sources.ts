@@ -19,6 +19,8 @@ const jumping = new Set(['jump']);
 const leaving = new Set(['stuck-handler']);
 /** Whether it has threads. */
 export const threaded = (guest: string): boolean => guest.startsWith('threads-');
+/** Whether it is built for wasi-threads: without a C library, over a shared memory that it imports. */
+export const freestanding = (guest: string): boolean => guest === 'wasi-threads';
 /** What shows that locks are needed goes without them. */
 const unlocked = new Set(['threads-unlocked']);
 /** What the library has for threads only. */
@@ -37,6 +39,10 @@ export const recordPath = join(import.meta.dirname, 'built.json');
 
 /** Everything a guest is made from. */
 export function sourcesOf(guest: string): Files {
+  if (freestanding(guest)) {
+    const path = `${directory}/${guest}.c`;
+    return new Map([[path, readFileSync(join(root, path))]]);
+  }
   const threads = threaded(guest);
   const own = readdirSync(join(root, directory)).filter(
     (name) => name === `${guest}.c` || (name.endsWith('.h') && (threads || name !== 'threaded.h')),
@@ -49,8 +55,29 @@ export function sourcesOf(guest: string): Files {
   return new Map(paths.map((path) => [path, readFileSync(join(root, path))]));
 }
 
+const FREESTANDING: readonly string[] = [
+  '--target=wasm32-wasip1-threads',
+  '-nostdlib',
+  '-O2',
+  '-Wall',
+  '-Wextra',
+  '-Werror',
+  '-matomics',
+  '-mbulk-memory',
+  '-mthread-model',
+  'posix',
+  '-ftls-model=local-exec',
+  '-Wl,--no-entry',
+  '-Wl,--shared-memory',
+  '-Wl,--import-memory',
+  '-Wl,--export-memory',
+  '-Wl,--max-memory=1048576',
+  '-Wl,--strip-all',
+];
+
 /** The compiler's arguments for a guest, from the project's root. */
 export function flagsFor(guest: string): readonly string[] {
+  if (freestanding(guest)) return [...FREESTANDING, `${directory}/${guest}.c`, '-o', `${guest}.wasm`];
   const jumps = jumping.has(guest);
   const threads = threaded(guest);
   const locked = threads && !unlocked.has(guest);

@@ -114,7 +114,8 @@ describe.each(BUILDS)('suspending imports of a guest, %s', (build) => {
       (func $f (export "func") (result i32) (call $none) (ref.is_null (call $func)))
       (func (export "many") (result i32 i64 funcref externref) (call $many))`;
     const later = (value: unknown) => new Suspending(() => Promise.resolve(value));
-    const object = {};
+    // One result that is an array is not several.
+    const object = ['in an array'];
     const env = {
       long: later(1n << 40n),
       double: later(0.5),
