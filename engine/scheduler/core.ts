@@ -1,9 +1,10 @@
 import type { Clock } from './clock.ts';
 import { type Coroutine, PAUSE } from './coroutine.ts';
 import { currentFiber, setCurrent } from './current.ts';
-import { DeadlockError, SchedulerError } from './errors.ts';
+import { type DeadlockError, SchedulerError } from './errors.ts';
 import { Fiber } from './fiber.ts';
 import { HostWaits } from './host-waits.ts';
+import { LiveTasks } from './live.ts';
 import type { Home, Operation, Waiter } from './operation.ts';
 import { GuardedPolicy, type Policy, type ReadyReason } from './policy.ts';
 import { type Random, seeded } from './random.ts';
@@ -48,10 +49,7 @@ export class Core implements Home {
   readonly #enter: () => boolean;
   readonly #leave: () => void;
   readonly #go: () => void;
-  /** Those that have not ended. */
-  #first: Fiber | null = null;
-  #last: Fiber | null = null;
-  #live = 0;
+  readonly #live = new LiveTasks();
   #spawned = 0;
   /** How many tasks are in the policy's hands. */
   #queued = 0;
@@ -95,7 +93,7 @@ export class Core implements Home {
   }
 
   get live(): number {
-    return this.#live;
+    return this.#live.size;
   }
 
   get holds(): number {
@@ -118,12 +116,7 @@ export class Core implements Home {
 
   spawn<T>(body: Coroutine, options: SpawnOptions): Fiber<T> {
     const fiber = new Fiber<T>(this, ++this.#spawned, body, options);
-    const last = this.#last;
-    fiber.previous = last;
-    if (last === null) this.#first = fiber;
-    else last.next = fiber;
-    this.#last = fiber;
-    this.#live++;
+    this.#live.add(fiber);
     fiber.group?.childSpawned(fiber);
     this.ready(fiber, 'spawned');
     if (options.signal !== undefined) fiber.listen(options.signal);
@@ -216,14 +209,8 @@ export class Core implements Home {
   }
 
   ended(fiber: Fiber): void {
-    const { previous, next, outcome } = fiber;
-    if (previous === null) this.#first = next;
-    else previous.next = next;
-    if (next === null) this.#last = previous;
-    else next.previous = previous;
-    fiber.previous = null;
-    fiber.next = null;
-    this.#live--;
+    const { outcome } = fiber;
+    this.#live.remove(fiber);
     if (outcome === null) return;
     this.trace?.(fiber, { kind: 'end', outcome: outcome.kind });
     if (outcome.kind === 'failed' && !fiber.isObserved) this.#tell(() => this.#onFailure?.(fiber, outcome.error));
@@ -422,10 +409,8 @@ export class Core implements Home {
 
   /** The tasks that wait for each other; null: something may still happen, or there are none. */
   deadlock(): DeadlockError | null {
-    if (this.canRun || this.#live === 0 || this.#holds > 0 || this.timers.size > 0) return null;
-    const tasks = [];
-    for (let fiber = this.#first; fiber !== null; fiber = fiber.next) tasks.push(fiber.describe());
-    return new DeadlockError(tasks);
+    if (this.canRun || this.#live.size === 0 || this.#holds > 0 || this.timers.size > 0) return null;
+    return this.#live.deadlock();
   }
 
   /** No task can be run any more: all of them end with the error. */
@@ -435,7 +420,7 @@ export class Core implements Home {
     this.#interrupted = null;
     this.#passed = null;
     this.#queued = 0;
-    for (let fiber = this.#first; fiber !== null; fiber = this.#first) fiber.abandon(error);
+    for (let fiber = this.#live.first; fiber !== null; fiber = this.#live.first) fiber.abandon(error);
     this.hosts.rejectAll(error);
   }
 }
