@@ -5,7 +5,7 @@ import { Scheduler } from '../scheduler/index.ts';
 import { schedulerClock, schedulerClocks, Threads, WasiThreads } from '../threads/index.ts';
 import { suspendingWasi, WASI_MODULE } from '../wasi/index.ts';
 import type { Io } from './command.ts';
-import { forwardSignals, stopHost } from './signals.ts';
+import { expectsSignal, forwardSignals, stopHost } from './signals.ts';
 import { deadlockReport, type Scheduling } from './threads.ts';
 import type { World } from './wasi.ts';
 
@@ -70,6 +70,8 @@ interface Guest {
   readonly threads: Threads | null;
   /** The exit status where all threads wait for each other; null: they do not. */
   readonly deadlocked: () => number | null;
+  /** It has ended. */
+  readonly close: () => void;
   /** Calls what a reactor wants to be called first. */
   readonly initialize: () => void;
 }
@@ -82,6 +84,7 @@ function instantiate(
   wasi: (process: Process, scheduler: Scheduler | null) => Record<string, unknown>,
 ): Guest {
   let deadlocked: number | null = null;
+  let awake: (() => void) | null = null;
   const scheduler =
     scheduling === null
       ? null
@@ -89,6 +92,11 @@ function instantiate(
           ...scheduling.options,
           onFailure: (task, error) => onFailure(task.name, error),
           onDeadlock: (error) => {
+            if (signals && expectsSignal(process)) {
+              // As it would wait elsewhere: a handler may release what a thread waits for.
+              awake ??= keepAlive();
+              return;
+            }
             io.err(`bobbin run: ${deadlockReport(error)}\n`);
             deadlocked = FAILED;
             process.kill('SIGKILL');
@@ -111,6 +119,7 @@ function instantiate(
     process,
     threads,
     deadlocked: () => deadlocked,
+    close: () => awake?.(),
     initialize: () => {
       const { _initialize } = exports;
       if (typeof _initialize === 'function') _initialize();
@@ -119,7 +128,7 @@ function instantiate(
 }
 
 async function runToEnd(
-  { process, threads, deadlocked }: Guest,
+  { process, threads, deadlocked, close }: Guest,
   { fuel, timeout, signals }: ProgramOptions,
 ): Promise<Ending> {
   let decided: number | null = null;
@@ -147,6 +156,7 @@ async function runToEnd(
   } finally {
     cancel();
     unforward();
+    close();
   }
 }
 

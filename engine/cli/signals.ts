@@ -46,6 +46,14 @@ function isKnown(name: string): boolean {
   }
 }
 
+/** Whether the guest handles a signal that it may be sent, in a thread that does not block it. */
+export function expectsSignal({ signals }: Process): boolean {
+  return forwardedSignals().some((name) => {
+    const signal = signo(name);
+    return signals.action(signal).disposition.kind === 'handler' && signals.recipient(signal) !== null;
+  });
+}
+
 /**
  * Sends the guest what this process is sent. Where a SIGINT still waits for the guest (it is blocked, or its handler does not
  * return) and another comes within a second, `abandon` is called in its place. SIG_IGN is an answer.

@@ -42,18 +42,23 @@ const POLICIES: Readonly<Record<string, (slice: Slice) => Policy>> = {
   lottery: (slice) => new LotteryPolicy(slice),
 };
 
+const MAX = Number.MAX_SAFE_INTEGER;
+
 /** Throws {@link UsageError}. */
 export function scheduling(values: ThreadValues): Scheduling {
   const { policy: text = 'round-robin', seed = '0' } = values;
-  const [name = '', polls] = text.split(':', 2);
+  const colon = text.indexOf(':');
+  const name = colon < 0 ? text : text.slice(0, colon);
+  const polls = colon < 0 ? undefined : text.slice(colon + 1);
   const make = POLICIES[name];
   if (make === undefined) throw new UsageError(`--policy is ${Object.keys(POLICIES).join(', ')}, not "${name}"`);
   const slice = Number(polls);
-  if (polls !== undefined && (name === 'fifo' || !/^[0-9]+$/.test(polls) || slice < 1)) {
+  if (polls !== undefined && (name === 'fifo' || !/^[0-9]+$/.test(polls) || slice < 1 || slice > MAX)) {
     const problem = name === 'fifo' ? 'has no slices' : `takes its slice in polls, 1 or more, and not "${polls}"`;
     throw new UsageError(`--policy ${name} ${problem}`);
   }
-  if (!/^-?[0-9]+$/.test(seed)) throw new UsageError(`--seed is a number, not "${seed}"`);
+  if (!/^-?[0-9]+$/.test(seed) || Math.abs(Number(seed)) > MAX)
+    throw new UsageError(`--seed is a number, not "${seed}"`);
   const isVirtual = values['virtual-time'];
   return {
     options: {

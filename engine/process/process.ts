@@ -301,6 +301,7 @@ export class Process implements Home {
   restore(stack: Activation[], mask: SigSet): void {
     const runner = this.#attached;
     if (runner.ended !== null) throw new ProcessError('state', 'the process has ended');
+    if (this.#conductor !== null) throw new ProcessError('state', 'the process has threads: others run them');
     if (runner.isRunning || runner.stack.length > 0) {
       throw new ProcessError('state', 'the process has another computation: suspend that first');
     }

@@ -361,6 +361,11 @@ export class Runner {
     top.exception = { value: error };
   }
 
+  /** What was raised, and has left a handler, is thrown later: what that interrupted goes on first. */
+  keep(): void {
+    this.#unwinding = null;
+  }
+
   /** What was raised, has left a handler, and is to be raised where that interrupted; null: nothing. */
   get unwinding(): { readonly error: unknown } | null {
     return this.#unwinding;

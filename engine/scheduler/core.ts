@@ -65,6 +65,8 @@ export class Core implements Home {
   #fault: { readonly error: unknown } | null = null;
   #time = 0;
   #until: number | null = null;
+  /** The time is looked at before the next turn. */
+  #isSlow = false;
   #broken: { readonly error: unknown } | null = null;
 
   constructor(options: CoreOptions) {
@@ -245,7 +247,8 @@ export class Core implements Home {
     try {
       this.#fire();
       for (let turns = 1; this.canRun && this.#fault === null; turns++) {
-        if (turns % TURNS_PER_LOOK === 0) {
+        if (turns % TURNS_PER_LOOK === 0 || this.#isSlow) {
+          this.#isSlow = false;
           this.#fire();
           if (this.#isOver()) return false;
         }
@@ -351,6 +354,8 @@ export class Core implements Home {
           fiber.ready('yielded');
           return true;
         case PAUSE.spent:
+          // A slice of time, and not of polls: many of them are long.
+          if (body.used === 0) this.#isSlow = true;
           this.#stopped(fiber, 'preempted', polls);
           fiber.ready('preempted');
           return true;

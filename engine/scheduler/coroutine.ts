@@ -17,7 +17,7 @@ export type Pause = (typeof PAUSE)[keyof typeof PAUSE] | Operation<unknown>;
 
 /** What a task runs: it can be suspended, and resumed from where it was. */
 export interface Coroutine {
-  /** The polls that the last run passed. */
+  /** The polls that the last run passed. 0 where it is `spent`: its slice was one of time. */
   readonly used: number;
   readonly result: unknown;
   /** The bytes of its shadow stack, while it has one of its own. */

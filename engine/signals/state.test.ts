@@ -213,3 +213,26 @@ describe('SignalState', () => {
     expect(send(state, SIGRTMIN, 1n, SI.QUEUE)).toBe('pending');
   });
 });
+
+describe('signals that a thread was woken for', () => {
+  it('are for others once it blocks them or ends, and each time this is said once', () => {
+    const main = new SignalState();
+    const first = new SignalState(main);
+    const second = new SignalState(main);
+    main.sigprocmask(SIG_HOW.block, SigSet.of(SIGUSR1));
+    send(main, SIGUSR1);
+    expect(main.recipient(SIGUSR1)).toBe(first);
+    expect(main.takeOthers()).toEqual([]);
+    first.sigprocmask(SIG_HOW.block, SigSet.of(SIGUSR2));
+    expect(main.takeOthers()).toEqual([]);
+    first.sigprocmask(SIG_HOW.block, SigSet.of(SIGUSR1));
+    expect(first.takeOthers()).toEqual([second]);
+    expect(main.takeOthers()).toEqual([]);
+    first.sigprocmask(SIG_HOW.unblock, SigSet.of(SIGUSR1));
+    expect(main.takeOthers()).toEqual([]);
+    first.end();
+    expect(main.takeOthers()).toEqual([second]);
+    second.end();
+    expect(main.takeOthers()).toEqual([]);
+  });
+});

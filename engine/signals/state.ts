@@ -42,7 +42,11 @@ class Shared {
   readonly threads = new Set<SignalState>();
   stopped = false;
   fatal: Signo | null = null;
+  /** A thread blocks, or has left behind, what waits for any. */
+  isAbandoned = false;
 }
+
+const NOBODY: readonly SignalState[] = [];
 
 /** The signals of one thread, and of its process: what waits, what is blocked, and what is done about each (signal(7)). */
 export class SignalState {
@@ -60,7 +64,24 @@ export class SignalState {
 
   /** The thread has ended: what waits for it alone goes with it. */
   end(): void {
-    this.#shared.threads.delete(this);
+    if (this.#shared.threads.delete(this)) this.#leave(SigSet.full.difference(this.#blocked));
+  }
+
+  /** It takes these no more, whoever was woken for them. */
+  #leave(signals: SigSet): void {
+    const { set } = this.#shared.pending;
+    if (!set.isEmpty && !set.intersection(signals).isEmpty) this.#shared.isAbandoned = true;
+  }
+
+  /**
+   * The threads that are to be woken for what waits for any, as another one has blocked it since or has ended (kernel/signal.c,
+   * retarget_shared_pending); each time they are given once.
+   */
+  takeOthers(): readonly SignalState[] {
+    const shared = this.#shared;
+    if (!shared.isAbandoned) return NOBODY;
+    shared.isAbandoned = false;
+    return [...shared.pending.set].flatMap((signal) => this.recipient(signal) ?? []);
   }
 
   /**
@@ -78,7 +99,9 @@ export class SignalState {
 
   /** The whole mask; SIGKILL and SIGSTOP stay out of it. */
   set blocked(mask: SigSet) {
+    const before = this.#blocked;
     this.#blocked = mask.difference(UNBLOCKABLE);
+    this.#leave(this.#blocked.difference(before));
   }
 
   /** Whether a stop signal was delivered, and no SIGCONT or SIGKILL sent since. */

@@ -45,6 +45,34 @@ export class Areas {
     this.#load(memory, thread.area ?? this.#initial);
   }
 
+  /** Whether other bytes than the thread's are in the memory. */
+  isAway(thread: Thread): boolean {
+    return this.#size > 0 && this.#present !== thread;
+  }
+
+  /** Writes what the thread is to find there when it runs again. @throws SignalError EFAULT */
+  write(memory: GuestMemory, thread: Thread, at: Pointer, bytes: DataView): void {
+    const view = memory.view(at, bytes.byteLength);
+    const saved = this.#initial.slice();
+    if (thread.area !== null) saved.set(thread.area);
+    for (let index = 0; index < bytes.byteLength; index++) {
+      const offset = this.#offsetOf(at + index);
+      if (offset === null) view.setUint8(index, bytes.getUint8(index));
+      else saved[offset] = bytes.getUint8(index);
+    }
+    thread.area = saved;
+  }
+
+  /** Where a byte is saved; null: it is in no area. */
+  #offsetOf(at: number): number | null {
+    let offset = 0;
+    for (const { address, size } of this.#areas) {
+      if (at >= address && at < address + size) return offset + at - address;
+      offset += size;
+    }
+    return null;
+  }
+
   #save(memory: GuestMemory, into: Uint8Array | null): Uint8Array {
     const saved = into?.length === this.#size ? into : this.#initial.slice();
     let offset = 0;

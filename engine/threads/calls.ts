@@ -1,4 +1,4 @@
-import type { GuestMemory } from '../process/index.ts';
+import type { GuestMemory, Pointer } from '../process/index.ts';
 import type { Operation } from '../scheduler/index.ts';
 import { ThreadError } from './errno.ts';
 import type { Thread } from './thread.ts';
@@ -56,6 +56,26 @@ export class ThreadCalls {
     const { memory } = this.threads.process.guest;
     if (memory === null) throw new ThreadError('EINVAL', 'the guest exports no memory "memory"');
     return memory;
+  }
+
+  /** Writes a result of a thread's call, whoever's turn it is. @throws SignalError EFAULT */
+  setInt32(thread: Thread, at: Pointer, value: number): void {
+    const { memory } = this;
+    if (this.threads.areas.isAway(thread)) {
+      const bytes = new DataView(new ArrayBuffer(4));
+      bytes.setInt32(0, value, true);
+      this.threads.areas.write(memory, thread, at, bytes);
+    } else memory.view(at, 4).setInt32(0, value, true);
+  }
+
+  /** The same. */
+  setInt64(thread: Thread, at: Pointer, value: bigint): void {
+    const { memory } = this;
+    if (this.threads.areas.isAway(thread)) {
+      const bytes = new DataView(new ArrayBuffer(8));
+      bytes.setBigInt64(0, value, true);
+      this.threads.areas.write(memory, thread, at, bytes);
+    } else memory.view(at, 8).setBigInt64(0, value, true);
   }
 
   /** Does an operation in the calling thread. @returns what the import has to return */

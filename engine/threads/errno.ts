@@ -28,6 +28,7 @@ export class ThreadError extends Error {
 const KINDS: Partial<Record<SchedulerErrorKind, ThreadErrno>> = {
   'bad-argument': 'EINVAL',
   'no-memory': 'EAGAIN',
+  'group-closed': 'EAGAIN',
   'not-owner': 'EPERM',
   'self-join': 'EDEADLK',
   closed: 'EPIPE',

@@ -11,6 +11,7 @@ import {
   type WaitGroup,
 } from '../scheduler/index.ts';
 import { ThreadError } from './errno.ts';
+import { following } from './numbers.ts';
 
 /** A mutex that its owner can lock again. */
 export class RecursiveMutex extends Mutex {
@@ -66,14 +67,26 @@ function isBusy(primitive: Primitive): boolean {
   return primitive.waiting > 0;
 }
 
+const LARGEST = 2 ** 31 - 1;
+
 /** The primitives of a guest, which knows them by numbers. */
 export class Handles {
   readonly #primitives = new Map<number, Primitive>();
+  readonly #limit: number;
   #last = 0;
 
-  /** @returns the number of what is made; its name is that, too */
+  /** @param limit how many there can be at once */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /**
+   * @returns the number of what is made; its name is that, too
+   * @throws ThreadError EAGAIN where there are too many
+   */
   add(make: (name: string) => Primitive): number {
-    const handle = this.#last + 1;
+    if (this.#primitives.size >= this.#limit) throw new ThreadError('EAGAIN', 'too many primitives');
+    const handle = following(this.#last, LARGEST, this.#primitives);
     this.#primitives.set(handle, make(`${handle}`));
     this.#last = handle;
     return handle;

@@ -59,14 +59,16 @@ function threadFunctions(calls: ThreadCalls): ThreadFunctions {
       return process.runner.abandon(full('exit'));
     },
     self: () => threads.current.id,
-    yield: () =>
-      threads.process.block(full('yield'), {
+    yield: () => {
+      void threads.current;
+      return threads.process.block(full('yield'), {
         start: () => () => {},
         interrupted: () => 0,
         persistent: true,
         givesWay: true,
         describe: () => giveWay().describe(),
-      }),
+      });
+    },
     join: (id, result) => join(calls, id, result),
     detach: (id) => {
       const thread = threads.get(id);
@@ -123,25 +125,23 @@ function join(calls: ThreadCalls, id: number, result: number): unknown {
   const { threads, current } = calls;
   const thread = threads.get(id);
   if (thread.isDetached || thread.joiner !== null) throw new ThreadError('EINVAL', `thread ${id} is not joinable`);
-  for (let other: Thread | null = thread; other !== null; other = other.joins) {
-    if (other === current) throw new ThreadError('EDEADLK', `thread ${current.id} would wait for its own end`);
+  for (let other: Thread | null = current; other !== null; other = other.joiner) {
+    if (other === thread) throw new ThreadError('EDEADLK', `thread ${current.id} would wait for its own end`);
   }
   if (result !== 0) calls.memory.view(pointer(result), 4);
   const over = (): void => {
     thread.joiner = null;
-    current.joins = null;
   };
   const joined = (): void => {
     over();
     threads.forget(thread);
   };
   thread.joiner = current;
-  current.joins = thread;
   const operation = new Joining(thread.task.joined, over);
   return calls.wait('join', operation, {
     result: () => {
       joined();
-      if (result !== 0) calls.memory.view(pointer(result), 4).setInt32(0, thread.value, true);
+      if (result !== 0) calls.setInt32(current, pointer(result), thread.value);
       return 0;
     },
     failed: (error) => {

@@ -29,11 +29,13 @@ export class Parking extends Operation<void> {
   }
 
   enqueue(waiter: Waiter<void>): void {
-    this.#thread.parked = waiter;
+    this.#thread.parked ??= [];
+    this.#thread.parked.push(waiter);
   }
 
-  cancel(): Cancelled {
-    this.#thread.parked = null;
+  cancel(waiter: Waiter<void>): Cancelled {
+    const thread = this.#thread;
+    thread.parked = thread.parked?.filter((other) => other !== waiter) ?? null;
     return 'given-up';
   }
 }

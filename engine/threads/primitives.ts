@@ -11,7 +11,7 @@ import {
   select,
   WaitGroup,
 } from '../scheduler/index.ts';
-import { type SuspendingThreadImport, type ThreadCalls, type ThreadFunctions, timeout } from './calls.ts';
+import { full, type SuspendingThreadImport, type ThreadCalls, type ThreadFunctions, timeout } from './calls.ts';
 import { ERRNO, ThreadError } from './errno.ts';
 import { Handles, RecursiveMutex, Subscribed, TrackedOnce } from './handles.ts';
 
@@ -24,7 +24,7 @@ const zero = (): number => 0;
 
 /** The functions of `bobbin:threads` that work on primitives. */
 export function primitiveImports(calls: ThreadCalls): ThreadFunctions {
-  const handles = new Handles();
+  const handles = new Handles(calls.threads.limit);
   const receive = (
     name: SuspendingThreadImport,
     operation: Operation<Received<bigint>>,
@@ -33,9 +33,10 @@ export function primitiveImports(calls: ThreadCalls): ThreadFunctions {
   ): unknown => {
     const address = pointer(at);
     calls.memory.required(address, VALUE_SIZE);
+    const { current } = calls;
     return calls.wait(name, operation, {
       result: ({ done, value }) => {
-        if (!done) calls.memory.view(address, VALUE_SIZE).setBigInt64(0, value, true);
+        if (!done) calls.setInt64(current, address, value);
         return done ? 0 : 1;
       },
       timeout: timeout(time),
@@ -72,11 +73,17 @@ export function primitiveImports(calls: ThreadCalls): ThreadFunctions {
         if (mutex instanceof RecursiveMutex) mutex.depth = depth;
       };
       mutex.checkOwner('waited with', calls.current.task);
+      // Before the mutex is given to another.
+      calls.threads.process.runner.requireSuspendable(full('cond_wait'));
       if (mutex instanceof RecursiveMutex) mutex.depth = 0;
       return calls.wait('cond_wait', condition.wait(mutex, limit === null ? {} : { timeout: limit }), {
         result: (notified) => {
           restore();
           return notified ? 0 : -ERRNO.ETIMEDOUT;
+        },
+        dropped: (notified) => {
+          mutex.pass();
+          if (notified) condition.notify();
         },
       });
     },
@@ -175,14 +182,16 @@ function selectCases(calls: ThreadCalls, handles: Handles, cases: number, count:
     else if (kind === KIND.send) operations[index] = channel.send(view.getBigInt64(base + CASE.value, true));
     else throw new ThreadError('EINVAL', `a case of kind ${kind}`);
   }
+  const { current } = calls;
   return calls.wait('select', select(operations), {
     result: ({ key, value }) => {
       const index = Number(key);
-      const written = calls.memory.view(at, size);
-      const base = index * CASE.size;
+      const base = at + index * CASE.size;
       const received = value as Received<bigint> | undefined;
-      if (received !== undefined && !received.done) written.setBigInt64(base + CASE.value, received.value, true);
-      written.setInt32(base + CASE.result, received?.done === true ? 0 : 1, true);
+      if (received !== undefined && !received.done) {
+        calls.setInt64(current, pointer(base + CASE.value), received.value);
+      }
+      calls.setInt32(current, pointer(base + CASE.result), received?.done === true ? 0 : 1);
       return index;
     },
     timeout: timeout(time),

@@ -118,6 +118,19 @@ it('threads with epoch polls take turns by time', async () => {
   expect(hosted.log).toEqual([1]);
 });
 
+it('a thread that has slept has its turn soon, beside others that compute in slices of time', async () => {
+  const spin = '(loop $l (br_if $l (i32.eqz (global.get $a))))';
+  const sleeps = loop(6, act('sleep', '(i64.const 5000000)'));
+  const text = program([act('detach', spawn('spins')), act('detach', spawn('spins')), sleeps, set('a', 1)], {
+    spins: [spin],
+  });
+  const hosted = await host(text, { yields: 'epoch', clock: hostClock, policy: new RoundRobinPolicy() });
+  expect(await hosted.process.wait()).toMatchObject({ kind: 'exited', status: 0 });
+  const runs = hosted.trace.filter(({ kind }) => kind === 'run');
+  expect(runs.filter(({ name }) => name === 'main').length).toBeGreaterThan(5);
+  expect(runs.length).toBeLessThan(100);
+});
+
 describe.each(BUILDS)('calls of the host that wait, %s', (build) => {
   it('end in any order, each with its own result, while others run', async () => {
     const COUNT = 100;

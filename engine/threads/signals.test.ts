@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { RoundRobinPolicy } from '../scheduler/index.ts';
+import { DeadlockError, RoundRobinPolicy } from '../scheduler/index.ts';
 import {
   ARG,
   act,
@@ -72,6 +72,24 @@ describe.each(BUILDS)('signals of threads, %s', (build) => {
       act('join', 'b', 0),
     ];
     expect(await run(main, { idle }, { build })).toEqual([1010, 1, 2010]);
+  });
+
+  it('go to another thread where the one that was to get them blocks them first', async () => {
+    const text = program(
+      [
+        act('install', SIG.USR1, at('told'), 0),
+        set('g', spawn('waits')),
+        act('yield'),
+        act('call', 0),
+        act('mask', 0, SIG.USR1),
+        log(1),
+        say('join', 'g', 0),
+      ],
+      { waits: [act('park', FOREVER), log(2)] },
+      { handlers: { told: [say('self'), act('unpark', 'g')] } },
+    );
+    const { log: record } = await play(text, { build, call: (_, { process }) => void process.kill('SIGUSR1') });
+    expect(record).toEqual([1, 2, 2, 0]);
   });
 
   it('that all block wait for whoever unblocks them first', async () => {
@@ -352,6 +370,37 @@ describe('signals from the host', () => {
     await soon();
     expect(record.toSorted((a, b) => a - b)).toEqual([E.EINTR, 5, 2010]);
     expect(await process.wait()).toMatchObject({ kind: 'exited', status: 0 });
+  });
+
+  it('leave a thread that has ended and was not joined alone, whatever they do', async () => {
+    const text = program([set('g', spawn('ends')), act('yield'), say('kill', 'g', SIG.TERM), say('join', 'g', 0)], {
+      ends: [],
+    });
+    const { log: record, process } = await play(text);
+    expect(record).toEqual([0, 0]);
+    expect(process.status).toMatchObject({ kind: 'exited', status: 0 });
+  });
+
+  it('that stop a process whose threads wait for each other are no deadlock', async () => {
+    const text = program([set('g', spawn('waits')), say('join', 'g', 0)], { waits: [act('park', FOREVER)] });
+    const deadlocks: unknown[] = [];
+    const release: (() => void)[] = [];
+    const { process, scheduler } = await host(text, {
+      onDeadlock: (error) => deadlocks.push(error),
+      begin: (hosted) => void release.push(hosted.scheduler.hold()),
+    });
+    scheduler.run();
+    process.stop();
+    scheduler.run();
+    for (const each of release) each();
+    scheduler.run();
+    expect(process.state).toBe('stopped');
+    process.continue();
+    expect(() => scheduler.run()).toThrow(DeadlockError);
+    process.kill('SIGKILL');
+    scheduler.run();
+    expect(process.status).toMatchObject({ kind: 'signaled', signal: SIG.KILL });
+    expect(deadlocks).toEqual([]);
   });
 
   it('reach no thread that has ended', async () => {

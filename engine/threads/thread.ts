@@ -51,8 +51,8 @@ export class Thread implements Coroutine, Handlers {
   local = 0;
   /** It was unparked before it has parked. */
   permit = false;
-  /** Its wait to be unparked. */
-  parked: Waiter<void> | null = null;
+  /** Its waits to be unparked: its own, and on top those of handlers that interrupted it. */
+  parked: Waiter<void>[] | null = null;
   isDetached = false;
   /** Its failure ends the process. */
   isVital = false;
@@ -60,8 +60,6 @@ export class Thread implements Coroutine, Handlers {
   value = 0;
   /** Who joins it. */
   joiner: Thread | null = null;
-  /** Whom it joins. */
-  joins: Thread | null = null;
   /** How the runner has ended; null: it has not, or nothing was left to run. */
   status: ExitStatus | null = null;
   isOver = false;
@@ -70,6 +68,8 @@ export class Thread implements Coroutine, Handlers {
   used = 0;
   result: unknown = undefined;
   #thrown: { readonly error: unknown } | null = null;
+  /** What it was cancelled for is thrown where it waits next: it has got what it waited for. */
+  #owed: { readonly error: unknown } | null = null;
 
   constructor(id: number, entry: string, home: Home, stack: Stack | null, stacks: Stacks | null) {
     this.id = id;
@@ -98,6 +98,11 @@ export class Thread implements Coroutine, Handlers {
 
   set task(fiber: Fiber) {
     this.#fiber = fiber;
+  }
+
+  /** Whether it has ever been a task. */
+  get hasTask(): boolean {
+    return this.#fiber !== null;
   }
 
   get stackBytes(): number {
@@ -144,28 +149,43 @@ export class Thread implements Coroutine, Handlers {
     const { meter } = this.#home;
     const preparing = meter.preparing(this.runner);
     if (preparing !== null) return settled(preparing, 'the thread that ends slices');
-    const { unwinding } = this.runner;
-    if (unwinding !== null) return this.throw(fiber, unwinding.error, budget);
+    const { unwinding, stack } = this.runner;
+    const due = unwinding ?? (stack.at(-1)?.call == null ? this.#owed : null);
+    if (due !== null) return this.throw(fiber, due.error, budget);
     if (this.isLate) {
       this.isLate = false;
       this.runner.raise(this.#thrown?.error);
     }
-    return this.#run(budget);
+    return this.#run(fiber, budget);
   }
 
-  throw(_fiber: Fiber, error: unknown, budget: number): Pause {
+  throw(fiber: Fiber, error: unknown, budget: number): Pause {
     this.#thrown = { error };
+    this.#owed = null;
     const call = this.runner.stack.at(-1)?.call ?? null;
-    if (call?.source instanceof OperationCall && call.source.giveUp() !== 'given-up' && call.settled === null) {
-      // A condition takes its mutex first, which another has.
-      this.isLate = true;
-      return this.#waiting;
+    if (call?.source instanceof OperationCall) {
+      const { source } = call;
+      if (call.settled !== null && !source.isGivenUp) return this.#owe(fiber, error, budget);
+      const cancelled = source.giveUp();
+      if (cancelled === 'done') return this.#owe(fiber, error, budget);
+      if (cancelled === 'later' && call.settled === null) {
+        // A condition takes its mutex first, which another has.
+        this.isLate = true;
+        return this.#waiting;
+      }
     }
     this.runner.raise(error);
-    return this.#run(budget);
+    return this.#run(fiber, budget);
   }
 
-  #run(budget: number): Pause {
+  /** Its call has been done. */
+  #owe(fiber: Fiber, error: unknown, budget: number): Pause {
+    this.#owed = { error };
+    this.runner.keep();
+    return this.runner.stack.at(-1)?.call?.settled == null ? this.#waiting : this.#run(fiber, budget);
+  }
+
+  #run(fiber: Fiber, budget: number): Pause {
     const { runner } = this;
     this.#home.turn(this);
     try {
@@ -180,6 +200,11 @@ export class Thread implements Coroutine, Handlers {
           return interrupted || runner.unwinding !== null ? PAUSE.interrupted : PAUSE.spent;
         case 'blocked': {
           const call = runner.stack.at(-1)?.call ?? null;
+          const owed = this.#owed;
+          if (owed !== null) {
+            this.#owed = null;
+            return this.throw(fiber, owed.error, Math.max(budget - used, 1));
+          }
           if (call === null || !call.givesWay) return this.#waiting;
           call.settle(0);
           return PAUSE.yielded;
@@ -199,8 +224,11 @@ export class Thread implements Coroutine, Handlers {
 
   /** @throws what the thread has failed with */
   #over(): Pause {
-    this.isOver = true;
-    this.#home.threadEnded(this);
+    // It is over already where the scheduler broke while it ran.
+    if (!this.isOver) {
+      this.isOver = true;
+      this.#home.threadEnded(this);
+    }
     const status = this.status ?? this.runner.ended;
     this.result = this.id === MAIN ? (status ?? undefined) : this.value;
     // A process reports what its main thread failed with; as a task that has failed only because of it.
@@ -213,8 +241,12 @@ export class Thread implements Coroutine, Handlers {
   #isOverrun(): boolean {
     const stack = this.#stack;
     if (stack === null || this.#stacks === null) return false;
-    const pointer = this.runner.stack[0]?.stackPointer ?? null;
-    if (pointer !== null && (pointer < stack.low || pointer > stack.high)) return true;
+    const activations = this.runner.stack;
+    for (let index = 0; index < activations.length; index++) {
+      const { stackPointer = null, handler = null } = activations[index] ?? {};
+      if (stackPointer === null || handler?.frame.onAltStack === true) continue;
+      if (stackPointer < stack.low || stackPointer > stack.high) return true;
+    }
     return !this.#stacks.isIntact(stack);
   }
 
@@ -235,17 +267,23 @@ export class Thread implements Coroutine, Handlers {
     this.area = null;
     if (!this.isOver) {
       // Its task has ended without it: it was cancelled before it began, or its scheduler is broken.
+      const name = this.#fiber?.name ?? `thread ${this.id}`;
+      const outcome = this.#fiber?.outcome ?? null;
+      const isBroken = outcome?.kind === 'failed';
+      const error = isBroken
+        ? outcome.error
+        : new SchedulerError('cancelled', `thread "${name}" was cancelled before it began`);
+      const status = { kind: 'failed', error } as const;
+      this.runner.finish(status);
+      if (isBroken) this.#home.exited(status);
       this.isOver = true;
-      const error = new SchedulerError('cancelled', `thread "${this.task.name}" was cancelled before it began`);
-      this.runner.finish({ kind: 'failed', error });
       this.#home.threadEnded(this);
     }
   }
 
   /** Has it go on where it parks, or not park the next time. */
   unpark(): void {
-    const waiter = this.parked;
-    this.parked = null;
+    const waiter = this.parked?.pop() ?? null;
     if (waiter === null) this.permit = true;
     else waiter.complete();
   }
@@ -297,7 +335,10 @@ class Waiting extends Operation<void> {
   }
 
   cancel(): Cancelled {
-    const source = this.#call?.source;
+    const call = this.#call;
+    const { source = null } = call ?? {};
+    // It is stopped, and has got what it waited for.
+    if (source instanceof OperationCall && call?.settled != null && !source.isGivenUp) return 'done';
     const cancelled = source instanceof OperationCall ? source.giveUp() : 'given-up';
     if (cancelled === 'given-up') this.#leave();
     else this.#isEnding = true;

@@ -11,6 +11,7 @@ import { schedulerClock } from './clocks.ts';
 import { ThreadError } from './errno.ts';
 import { THREAD_LOST, threadImports } from './imports.ts';
 import { Meter } from './meter.ts';
+import { following } from './numbers.ts';
 import { type Home, MAIN, Thread } from './thread.ts';
 import { WasiThreads } from './wasi-threads.ts';
 
@@ -19,12 +20,14 @@ export interface ThreadsOptions {
   readonly stackSize?: number;
   /** Where the threads' shadow stacks lie. Default: in pages that the guest's memory grows by. */
   readonly stacks?: (exports: WebAssembly.Exports) => StackAllocator;
-  /** How many threads there can be at once, the main thread included. Default 1,048,576. */
+  /** How many threads there can be at once, the main thread and those to be joined included, and how many primitives. Default 1,048,576. */
   readonly limit?: number;
 }
 
 const DEFAULT_STACK_SIZE = 65_536;
 const DEFAULT_LIMIT = 2 ** 20;
+/** The largest number of a thread: that of wasi-threads. */
+const LARGEST_ID = 0x1fff_ffff;
 
 /** What a new thread runs: an export of the guest's, and what it is called for reports. */
 export interface Beginning {
@@ -34,6 +37,10 @@ export interface Beginning {
   readonly stackSize?: number | undefined;
   /** The instance that it runs in, where that is not the process's. */
   readonly guest?: Guest;
+  /** Nobody will join it. */
+  readonly isDetached?: boolean;
+  /** Its failure ends the process. */
+  readonly isVital?: boolean;
 }
 
 /**
@@ -135,7 +142,12 @@ export class Threads implements Conductor, Home {
     this.#threads.set(thread.id, thread);
     this.#bySignals.set(thread.runner.signals, thread);
     this.#live++;
-    thread.task = this.scheduler.start(thread, options);
+    try {
+      thread.task = this.scheduler.start(thread, options);
+    } catch (error) {
+      this.forget(thread);
+      throw error;
+    }
   }
 
   // ---- used by the imports
@@ -153,6 +165,11 @@ export class Threads implements Conductor, Home {
     return thread;
   }
 
+  /** How many there can be, of threads and of primitives. */
+  get limit(): number {
+    return this.#options.limit ?? DEFAULT_LIMIT;
+  }
+
   get areas(): Areas {
     return this.#areas;
   }
@@ -163,15 +180,19 @@ export class Threads implements Conductor, Home {
    * @throws ThreadError EAGAIN; SchedulerError `no-memory`, `bad-argument`
    * @throws what the guest's continuations throw for arguments that are not of the entry's types
    */
-  spawn({ entry, args, stackSize, guest = this.process.guest }: Beginning): Thread {
-    if (this.#live >= (this.#options.limit ?? DEFAULT_LIMIT)) throw new ThreadError('EAGAIN', 'too many threads');
-    const id = ++this.#spawned;
+  spawn(beginning: Beginning): Thread {
+    const { entry, args, stackSize, guest = this.process.guest, isDetached = false, isVital = false } = beginning;
+    if (this.#threads.size >= this.limit) throw new ThreadError('EAGAIN', 'too many threads');
+    const id = this.nextId;
+    this.#spawned = id;
     const parent = this.#running?.runner.signals ?? this.process.signals;
     const own = guest === this.process.guest;
     const stack = own ? (this.#stacks?.allocate(stackSize) ?? null) : null;
     const thread = new Thread(id, entry, this, stack, own ? this.#stacks : null);
     const runner = new Runner(guest, new SignalState(parent), thread, stack ?? undefined);
     thread.runner = runner;
+    thread.isDetached = isDetached;
+    thread.isVital = isVital;
     try {
       runner.put([runner.fresh(entry, args)]);
     } catch (error) {
@@ -191,7 +212,7 @@ export class Threads implements Conductor, Home {
 
   /** The number of the next thread that is made. */
   get nextId(): number {
-    return this.#spawned + 1;
+    return following(this.#spawned, LARGEST_ID, this.#threads);
   }
 
   /** Nobody will join it. */
@@ -241,6 +262,7 @@ export class Threads implements Conductor, Home {
   threadEnded(thread: Thread): void {
     this.#bySignals.delete(thread.runner.signals);
     thread.runner.signals.end();
+    this.#wakeOthers();
     if (thread.isDetached) this.forget(thread);
     this.#live--;
     if ((thread.status ?? thread.runner.ended)?.kind === 'failed') this.#lost(thread);
@@ -254,20 +276,25 @@ export class Threads implements Conductor, Home {
   #lost(thread: Thread): void {
     const { guest, status } = this.process;
     if (thread.id === MAIN || thread.entry === THREAD_LOST || status !== null || !guest.has(THREAD_LOST)) return;
+    if (!thread.hasTask) return;
     // Its stack may be the last there is.
     thread.release();
     try {
-      const made = this.spawn({ entry: THREAD_LOST, args: [thread.id] });
-      made.isDetached = true;
+      const made = this.spawn({ entry: THREAD_LOST, args: [thread.id], isDetached: true });
       made.task.rename(`after ${thread.task.name}`);
-    } catch (error) {
-      // There is no memory for a stack: what it had stays its own.
-      if (!(error instanceof SchedulerError || error instanceof ThreadError)) throw error;
+    } catch {
+      // There is no memory for a stack, nothing runs any more, or the export is of another type: what it had stays its own.
     }
   }
 
   turn(thread: Thread | null): void {
     this.#running = thread;
     if (thread !== null) this.#areas.enter(this.process.guest.memory, thread);
+    else this.#wakeOthers();
+  }
+
+  /** For signals that a thread was woken for and takes no more. */
+  #wakeOthers(): void {
+    for (const signals of this.process.signals.takeOthers()) this.#bySignals.get(signals)?.wake();
   }
 }

@@ -19,6 +19,8 @@ export interface WaitOptions<T> {
   readonly timeout?: number | null;
   /** What a try returns that has nothing. Default: minus EAGAIN. */
   readonly busy?: number;
+  /** Nobody is there for the result any more: a handler has left the call for good, or its thread is over. */
+  readonly dropped?: (value: T) => void;
   /** A handler ends it with EINTR. */
   readonly interruptible?: boolean;
 }
@@ -32,8 +34,9 @@ export class OperationCall<T> implements BlockingCall {
   readonly #options: WaitOptions<T>;
   #waiter: CallWaiter<T> | null = null;
   #timer: Timer | null = null;
-  /** It ends once it has what it needs to end. */
-  #isLate = false;
+  #isDropped = false;
+  /** It ends, now or later, without having been done. */
+  #isGivenUp = false;
 
   constructor(operation: Operation<T>, task: Task, home: Home, options: WaitOptions<T>) {
     this.#operation = operation;
@@ -63,7 +66,7 @@ export class OperationCall<T> implements BlockingCall {
       this.#over();
       let value: number;
       try {
-        value = this.#isLate ? -ERRNO.ETIMEDOUT : result();
+        value = result();
       } catch (error) {
         fail(error);
         return;
@@ -71,7 +74,10 @@ export class OperationCall<T> implements BlockingCall {
       done(value);
     };
     const waiter = new CallWaiter<T>(this.#task, this.#home, {
-      complete: (value) => settle(() => this.#options.result(value)),
+      complete: (value) => {
+        if (this.#isDropped) this.#options.dropped?.(value);
+        settle(() => this.#options.result(value));
+      },
       fail: (error) => settle(() => this.#failed(error)),
     });
     this.#operation.enqueue(waiter);
@@ -81,18 +87,19 @@ export class OperationCall<T> implements BlockingCall {
       const { timers } = this.#home;
       this.#timer = timers.set(timers.now() + timeout, () => {
         this.#timer = null;
-        switch (this.#operation.cancel(waiter)) {
-          case 'given-up':
-            settle(() => -ERRNO.ETIMEDOUT);
-            break;
-          case 'later':
-            this.#isLate = true;
-            break;
-          case 'done':
-        }
+        // What takes time to be given up, a condition, has a time limit of its own.
+        if (this.#operation.cancel(waiter) === 'given-up') settle(() => -ERRNO.ETIMEDOUT);
       });
     }
-    return () => void this.giveUp();
+    return () => {
+      this.#isDropped = true;
+      this.giveUp();
+    };
+  }
+
+  /** Whether it was given up before it was done. */
+  get isGivenUp(): boolean {
+    return this.#isGivenUp;
   }
 
   /** Gives up waiting, if it waits. */
@@ -101,6 +108,7 @@ export class OperationCall<T> implements BlockingCall {
     if (waiter === null) return 'given-up';
     const cancelled = this.#operation.cancel(waiter);
     if (cancelled === 'given-up') this.#over();
+    this.#isGivenUp = cancelled !== 'done';
     return cancelled;
   }
 

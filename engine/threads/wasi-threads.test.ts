@@ -376,4 +376,24 @@ describe('the end of a process', () => {
     hosted.scheduler.run();
     expect(hosted.process.status).toEqual({ kind: 'failed', error: reason });
   });
+
+  it('comes where a thread is cancelled before it has begun', async () => {
+    const module = await compile(
+      guest(
+        '(call $spawned (i32.const 0)) (call $cancel) (call $join (i32.const 2))',
+        '',
+        '',
+        `(import "env" "cancel" (func $cancel)) ${MEMORY}`,
+      ),
+    );
+    const scheduler = new Scheduler();
+    const none = (): number => 0;
+    const threads: Threads = Threads.instantiate(scheduler, new Store(), module, {
+      env: { log: none, now: none, exit: none, cancel: () => void threads.get(2).task.cancel(new Error('enough')) },
+    });
+    threads.start();
+    scheduler.run();
+    expect(threads.process.status).toMatchObject({ kind: 'failed', error: { kind: 'cancelled' } });
+    expect(threads.size).toBe(0);
+  });
 });

@@ -14,8 +14,6 @@ export const WASI_THREADS_MODULE = 'wasi';
 const SPAWN = 'thread-spawn';
 export const WASI_THREAD_START = 'wasi_thread_start';
 type Import = (...args: unknown[]) => unknown;
-/** The largest number of a thread that wasi-threads allows. */
-const LARGEST_ID = 0x1fff_ffff;
 
 /**
  * The instances of a module that is built for wasi-threads (https://github.com/WebAssembly/wasi-threads): one for each thread,
@@ -104,11 +102,8 @@ export class WasiThreads {
       const guest = new Guest(this.#module, this.#ofThread(), this.#options);
       // Its start function may have spawned others.
       const id = threads.nextId;
-      if (id > LARGEST_ID) return -ERRNO.EAGAIN;
-      const thread = threads.spawn({ entry: WASI_THREAD_START, args: [id, argument], guest });
-      thread.isDetached = true;
-      thread.isVital = true;
-      return id;
+      return threads.spawn({ entry: WASI_THREAD_START, args: [id, argument], guest, isDetached: true, isVital: true })
+        .id;
     } catch (error) {
       // What engines throw where they have no room for an instance, and Threads where it has none for a thread.
       if (error instanceof RangeError || (error instanceof ThreadError && error.errno === 'EAGAIN'))

@@ -167,7 +167,8 @@ function besideItsSignals(): (process: Process) => () => void {
     top.maskAfterwards = signals.blocked;
     signals.blocked = signals.blocked.without(signo(BESIDE));
     signals.sigaction(signo(BESIDE), handlerAction(handler));
-    process.kill(BESIDE);
+    // As the guest raises its own: one sent to the process would wait until all of those are handled.
+    process.killThread(signals, BESIDE);
     return () => void signals.sigaction(signo(BESIDE), action);
   };
 }

@@ -19,7 +19,7 @@ import {
 } from '../../engine/scheduler/index.ts';
 import { schedulerClocks, suspendingThreads, Threads, type ThreadsOptions } from '../../engine/threads/index.ts';
 import { type OutputSink, QueuedInput, suspendingWasi, suspendingWasiImports } from '../../engine/wasi/index.ts';
-import { type Instrumenter, read, World } from './world.test-data.ts';
+import { type Instrumenter, type Poll, read, World } from './world.test-data.ts';
 
 export const POLICIES: Readonly<Record<string, () => Policy>> = {
   FIFO: () => new FifoPolicy(),
@@ -52,16 +52,20 @@ const suspending: readonly string[] = [
 const binaryen = await loadBinaryen();
 const modules = new Map<string, WebAssembly.Module>();
 
-/** A checked-in guest with yield points that count down; every variant once. */
-export function threadedModule(guest: string, instrumenter: Instrumenter = 'frames'): WebAssembly.Module {
-  const key = `${guest} ${instrumenter}`;
+/** A checked-in guest with yield points; every variant once. */
+export function threadedModule(
+  guest: string,
+  instrumenter: Instrumenter = 'frames',
+  yields: Poll = 'fuel',
+): WebAssembly.Module {
+  const key = `${guest} ${instrumenter} ${yields}`;
   let module = modules.get(key);
   if (module === undefined) {
     const { bytes } =
       instrumenter === 'frames'
-        ? transform(read(guest), { linking: 'closed', yields: 'fuel', suspending })
+        ? transform(read(guest), { linking: 'closed', yields, suspending })
         : binaryen.transform(read(guest), {
-            yields: 'fuel',
+            yields,
             suspending,
             optimizeLevel: instrumenter === 'binaryen -O0' ? 0 : 2,
           });
@@ -74,6 +78,8 @@ export function threadedModule(guest: string, instrumenter: Instrumenter = 'fram
 export interface ThreadedOptions extends SchedulerOptions {
   readonly threads?: ThreadsOptions;
   readonly instrumenter?: Instrumenter;
+  /** Default `fuel`. */
+  readonly yields?: Poll;
   readonly args?: readonly string[];
   /** What the guest imports beside WASI, signals and threads. */
   readonly imports?: (process: Process, memory: () => WebAssembly.Memory) => Imports;
@@ -110,7 +116,7 @@ export function launchThreaded(guest: string, options: ThreadedOptions = {}): Th
   const threads = Threads.instantiate(
     scheduler,
     new Store(),
-    threadedModule(guest, options.instrumenter),
+    threadedModule(guest, options.instrumenter, options.yields),
     (process) => ({
       wasi_snapshot_preview1: suspendingWasi(process, world.wasi.wasiImport, {
         stdin: input,

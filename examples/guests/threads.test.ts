@@ -132,6 +132,37 @@ describe("threaded guests, with Binaryen's optimiser", () => {
   });
 });
 
+const variants = INSTRUMENTERS.flatMap((instrumenter) =>
+  Object.entries(POLICIES).map(([name, policy]) => [name, instrumenter, policy] as const),
+);
+
+describe('threaded guests in slices of time', () => {
+  const guests = ['threads-c11', 'threads-channels', 'threads-local', 'threads-errors', 'threads-words'];
+  const yields = 'epoch';
+
+  it.each(Object.entries(POLICIES))('print the same, %s', async (_, policy) => {
+    for (const [guest, out, options] of PROGRAMS.filter(([guest]) => guests.includes(guest))) {
+      expect(ended(await runThreaded(guest, { ...options, yields, policy: policy() }))).toEqual(printed(out));
+    }
+  });
+
+  it.each(Object.entries(POLICIES))(
+    'threads-signals: signals of threads are those of Linux, %s',
+    async (name, policy) => {
+      const args = name === 'FIFO' ? ['cooperative'] : [];
+      const { process, world } = await runThreaded('threads-signals', { yields, policy: policy(), args });
+      expect(world.out).toBe(expected('threads-signals'));
+      expect(process.status).toEqual({ kind: 'signaled', signal: 15 });
+    },
+  );
+
+  it('print the same with Binaryen', async () => {
+    const policy = new RoundRobinPolicy();
+    const run = await runThreaded('threads-c11', { instrumenter: 'binaryen -O0', yields, policy });
+    expect(ended(run)).toEqual(printed(expected('threads-c11')));
+  });
+});
+
 describe('reading standard input', () => {
   it('suspends the thread that reads, and no other', async () => {
     const threaded = launchThreaded('threads-words');
@@ -165,10 +196,6 @@ describe('the philosophers dine', () => {
     }
   });
 });
-
-const variants = INSTRUMENTERS.flatMap((instrumenter) =>
-  Object.entries(POLICIES).map(([name, policy]) => [name, instrumenter, policy] as const),
-);
 
 describe('a deadlock', () => {
   it.each(variants)('is reported with what each thread waits for, %s, %s', async (_, instrumenter, policy) => {

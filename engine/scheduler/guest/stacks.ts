@@ -73,13 +73,13 @@ export class Stacks {
   readonly #memory: WebAssembly.Memory;
   readonly #allocator: StackAllocator;
   readonly #defaultSize: number;
-  #words: Int32Array;
+  #view: Int32Array;
 
   constructor(memory: WebAssembly.Memory, allocator: StackAllocator, defaultSize: number) {
     this.#memory = memory;
     this.#allocator = allocator;
     this.#defaultSize = checkSize(defaultSize);
-    this.#words = new Int32Array(memory.buffer);
+    this.#view = new Int32Array(memory.buffer);
   }
 
   /** @throws SchedulerError `bad-argument` for a size that is none, `no-memory` */
@@ -95,7 +95,7 @@ export class Stacks {
       );
     }
     const stack = { low: address + GUARD, high: address + bytes, address, bytes };
-    this.#current.fill(PATTERN, address / 4, stack.low / 4);
+    this.#words(stack).fill(PATTERN, address / 4, stack.low / 4);
     return stack;
   }
 
@@ -105,16 +105,16 @@ export class Stacks {
 
   /** Whether nothing was written below it. */
   isIntact(stack: Stack): boolean {
-    const words = this.#current;
+    const words = this.#words(stack);
     const first = stack.address / 4;
     for (let index = stack.low / 4 - 1; index >= first; index--) if (words[index] !== PATTERN) return false;
     return true;
   }
 
-  /** Growing a memory detaches the buffer it had. */
-  get #current(): Int32Array {
-    if (this.#words.length === 0) this.#words = new Int32Array(this.#memory.buffer);
-    return this.#words;
+  /** The memory as far as a stack at least. Growing detaches the buffer that it had; that of a shared one stays, and is too short. */
+  #words(stack: Stack): Int32Array {
+    if (this.#view.byteLength < stack.high) this.#view = new Int32Array(this.#memory.buffer);
+    return this.#view;
   }
 }
 
