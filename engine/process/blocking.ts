@@ -25,6 +25,16 @@ export interface BlockingCall {
   readonly placeholder?: unknown;
 }
 
+const nothing = (): void => {};
+/** A call that only lets other threads have their turn, which answer it. */
+export const GIVE_WAY: BlockingCall = {
+  start: () => nothing,
+  interrupted: () => 0,
+  persistent: true,
+  givesWay: true,
+  describe: () => 'its turn',
+};
+
 /** What is told that a call is answered. */
 export interface Wakeable {
   wake(): void;
@@ -44,7 +54,7 @@ export class WaitingCall {
     this.name = name;
     this.#call = call;
     this.#thread = thread;
-    this.start();
+    if (call !== GIVE_WAY) this.start();
   }
 
   start(): void {

@@ -32,7 +32,8 @@ export class Guest {
   #budget: Budget | null = null;
   readonly imports: ReadonlySet<string>;
   readonly #exports: WebAssembly.Exports;
-  readonly #pending: WebAssembly.Global;
+  readonly #suspend: () => void;
+  readonly #refuel: (polls: number) => number;
   readonly #resume: Resume;
   readonly #throw: Throw | null;
   readonly #canSuspend: () => number;
@@ -60,8 +61,9 @@ export class Guest {
     this.#resume = exports[HOST_EXPORTS.resume] as Resume;
     this.#throw = (exports[HOST_EXPORTS.throw] as Throw | undefined) ?? null;
     this.#canSuspend = exports[HOST_EXPORTS.canSuspend] as () => number;
-    this.#pending = exports[HOST_EXPORTS.pending] as WebAssembly.Global;
     this.#fuel = exports[HOST_EXPORTS.fuel] as WebAssembly.Global;
+    this.#refuel = exports[HOST_EXPORTS.refuel] as (polls: number) => number;
+    this.#suspend = exports[HOST_EXPORTS.suspend] as () => void;
     this.epoch = host.poll === 'epoch' ? epochWord(exports) : null;
     this.memory = exports.memory instanceof WebAssembly.Memory ? new GuestMemory(exports.memory) : null;
     const table = exports.__indirect_function_table ?? exports.table;
@@ -89,7 +91,7 @@ export class Guest {
 
   /** What has it yield: one for all its threads, of which one runs at a time. */
   budget(): Budget {
-    this.#budget ??= this.epoch === null ? new FuelBudget(this.#fuel) : new EpochBudget(this.epoch);
+    this.#budget ??= this.epoch === null ? new FuelBudget(this.#fuel, this.#refuel) : new EpochBudget(this.epoch);
     return this.#budget;
   }
 
@@ -148,7 +150,7 @@ export class Guest {
 
   /** Has the running call of a suspending import suspend once it returns. */
   suspendCall(): void {
-    this.#pending.value = 1;
+    this.#suspend();
   }
 
   /** Null: the guest has no shadow stack that the host knows of. */
@@ -157,7 +159,9 @@ export class Guest {
   }
 
   set stackPointer(value: number | null) {
-    if (this.#stackPointer !== null && value !== null) this.#stackPointer.value = value | 0;
+    if (this.#stackPointer === null || value === null) return;
+    if (this.#swapStackPointer !== null) this.#swapStackPointer(value);
+    else this.#stackPointer.value = value | 0;
   }
 
   /** Sets the stack pointer of a guest that has one. @returns what it was */

@@ -13,6 +13,7 @@ import {
 import type { Activation } from './activation.ts';
 import type { BlockingCall } from './blocking.ts';
 import { POLL_LIMIT } from './budget.ts';
+import type { Conductor } from './conductor.ts';
 import type { ProcessState } from './control.ts';
 import { leaveByTrap, ProcessError } from './errors.ts';
 import { hostProcessClock, keepAlive, now, type ProcessClock, turn } from './event-loop.ts';
@@ -25,19 +26,6 @@ import { DEFAULT_SLICE, type ProcessOptions, type Slice, type SliceOptions } fro
 import { RemoteControl } from './remote.ts';
 import { type Pause, Runner } from './runner.ts';
 import { Slices } from './slices.ts';
-
-/** Runs the threads of a process, in the place of the process's own loop. */
-export interface Conductor {
-  /** Whose turn it is; null: nobody's. */
-  readonly active: Runner | null;
-  /** The main thread may be able to go on. */
-  wake(): void;
-  /** A signal was sent. @param thread whose it is; null: nobody's yet, as all block it */
-  signaled(signal: Signo, thread: SignalState | null): void;
-  /** A handler is about to run in the active thread. */
-  delivered(signal: Signo): void;
-  ended(): void;
-}
 
 let lastPid = 1;
 

@@ -1,6 +1,7 @@
 import type { Imports } from '../../continuations/index.ts';
+import { GIVE_WAY } from '../process/blocking.ts';
 import { pointer } from '../process/index.ts';
-import { giveWay, sleep } from '../scheduler/index.ts';
+import { sleep } from '../scheduler/index.ts';
 import { isSigno, SI } from '../signals/index.ts';
 import { type Argument, full, THREADS_MODULE, ThreadCalls, type ThreadFunctions, timeout } from './calls.ts';
 import { isThreadEntry } from './entry-type.ts';
@@ -61,13 +62,7 @@ function threadFunctions(calls: ThreadCalls): ThreadFunctions {
     self: () => threads.current.id,
     yield: () => {
       void threads.current;
-      return threads.process.block(full('yield'), {
-        start: () => () => {},
-        interrupted: () => 0,
-        persistent: true,
-        givesWay: true,
-        describe: () => giveWay().describe(),
-      });
+      return threads.process.block(full('yield'), GIVE_WAY);
     },
     join: (id, result) => join(calls, id, result),
     detach: (id) => {

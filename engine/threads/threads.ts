@@ -1,7 +1,7 @@
 import type { Exports, Imports, Store } from '../../continuations/index.ts';
+import type { Conductor } from '../process/conductor.ts';
 import { checkHost, type Guest } from '../process/guest.ts';
 import { type ExitStatus, Process, ProcessError, type ProcessOptions, signalImports } from '../process/index.ts';
-import type { Conductor } from '../process/process.ts';
 import { Runner } from '../process/runner.ts';
 import { GrowingAllocator, type StackAllocator, Stacks } from '../scheduler/guest/stacks.ts';
 import { type Scheduler, SchedulerError, type SpawnOptions, type Task } from '../scheduler/index.ts';
