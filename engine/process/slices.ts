@@ -1,13 +1,13 @@
 import { POLL_LIMIT } from './budget.ts';
 import { ProcessError } from './errors.ts';
 import { now } from './event-loop.ts';
+import { paced } from './pace.ts';
 import type { Pause, Runner } from './runner.ts';
 import { SliceTimer } from './slice-timer.ts';
 
 /** Parts of a slice of polls: a guest whose polls suddenly take longer overruns a part, not the whole. */
 const PARTS = 8;
 const FIRST_BUDGET = 1000;
-const LARGEST_STEP = 8;
 
 /** Runs a guest for about the time of a slice. */
 export class Slices {
@@ -57,8 +57,7 @@ export class Slices {
       const pause = runner.run(this.#budget);
       const to = now();
       if (runner.spent) {
-        const factor = Math.min(Math.max(wanted / (to - from), 1 / LARGEST_STEP), LARGEST_STEP);
-        this.#budget = Math.round(Math.min(Math.max(this.#budget * factor, 1), POLL_LIMIT));
+        this.#budget = paced(this.#budget, wanted, to - from);
       }
       if (pause !== 'yielded' || to - begun + wanted / 2 >= this.#time) return pause;
       from = to;

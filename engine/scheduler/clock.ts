@@ -1,12 +1,8 @@
-import { at, now } from '../process/event-loop.ts';
+import { hostProcessClock, type ProcessClock } from '../process/event-loop.ts';
 import { SchedulerError } from './errors.ts';
 
 /** A clock that goes by itself. Times are milliseconds from any beginning, and never go back. */
-export interface RealClock {
-  now(): number;
-  /** Calls back at a time, not earlier. @returns what calls it off */
-  at(time: number, run: () => void): () => void;
-}
+export type RealClock = ProcessClock;
 
 /** A clock that stands still while anything can run; then the scheduler sets it to when the next sleeper is due. */
 export interface SkippingClock {
@@ -17,7 +13,7 @@ export interface SkippingClock {
 export type Clock = RealClock | SkippingClock;
 
 /** The host's monotonic clock. */
-export const hostClock: RealClock = { now, at };
+export const hostClock: RealClock = hostProcessClock;
 
 /** For the deterministic mode: what sleeps takes no time, and what computes takes none of this clock's. */
 export class VirtualClock implements SkippingClock {

@@ -1,12 +1,8 @@
 import { POLL_LIMIT } from '../process/budget.ts';
-import { now } from '../process/event-loop.ts';
+import { Chunk } from '../process/pace.ts';
 import type { Pause, Runner } from '../process/runner.ts';
 import { SliceTimer } from '../process/slice-timer.ts';
 
-/** Polls after which it is looked whether the host needs a turn: at first, and how many milliseconds they should take. */
-const FIRST_CHUNK = 10_000;
-const CHUNK_TIME = 1;
-const LARGEST_STEP = 8;
 /** How long threads with `epoch` polls have their turn, in milliseconds. */
 const EPOCH_SLICE = 10;
 
@@ -21,8 +17,7 @@ export interface Turn {
 
 /** Has the threads of one process run for as long as they may. */
 export class Meter {
-  #chunk = FIRST_CHUNK;
-  #since: number | null = null;
+  readonly #chunk = new Chunk();
   #timer: { readonly timer: SliceTimer; readonly slots: Map<SharedArrayBuffer, number> } | null = null;
 
   /** What has to be waited for before a thread of this guest runs; null: nothing. */
@@ -35,24 +30,13 @@ export class Meter {
 
   run(runner: Runner, budget: number): Turn {
     if (runner.guest.epoch !== null) return this.#timed(runner, budget);
-    const polls = Math.min(budget, this.#chunk);
+    const polls = Math.min(budget, this.#chunk.begin());
     const pause = runner.run(polls);
     const { used } = runner.budget;
     const interrupted = pause === 'yielded' && runner.spent && used < budget;
-    if (interrupted) this.#adapt();
-    else this.#since = null;
+    if (interrupted) this.#chunk.passed();
+    else this.#chunk.ended();
     return { pause, used, interrupted };
-  }
-
-  /** What a chunk took says how large the next is to be. */
-  #adapt(): void {
-    const time = now();
-    if (this.#since !== null) {
-      const factor = CHUNK_TIME / Math.max(time - this.#since, Number.MIN_VALUE);
-      const limited = Math.min(Math.max(factor, 1 / LARGEST_STEP), LARGEST_STEP);
-      this.#chunk = Math.round(Math.min(Math.max(this.#chunk * limited, 1), POLL_LIMIT));
-    }
-    this.#since = time;
   }
 
   #timed(runner: Runner, budget: number): Turn {

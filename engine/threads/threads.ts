@@ -3,7 +3,7 @@ import type { Conductor } from '../process/conductor.ts';
 import { checkHost, type Guest } from '../process/guest.ts';
 import { type ExitStatus, Process, ProcessError, type ProcessOptions, signalImports } from '../process/index.ts';
 import { Runner } from '../process/runner.ts';
-import { GrowingAllocator, type StackAllocator, Stacks } from '../scheduler/guest/stacks.ts';
+import { type StackOptions, type Stacks, stacksOf } from '../scheduler/guest/stacks.ts';
 import { type Scheduler, SchedulerError, type SpawnOptions, type Task } from '../scheduler/index.ts';
 import { SIGCONT, SignalState, type Signo } from '../signals/index.ts';
 import { Areas } from './areas.ts';
@@ -15,16 +15,11 @@ import { following } from './numbers.ts';
 import { type Home, MAIN, Thread } from './thread.ts';
 import { WasiThreads } from './wasi-threads.ts';
 
-export interface ThreadsOptions {
-  /** Bytes of a thread's shadow stack, where the guest does not say. Default 65,536. */
-  readonly stackSize?: number;
-  /** Where the threads' shadow stacks lie. Default: in pages that the guest's memory grows by. */
-  readonly stacks?: (exports: WebAssembly.Exports) => StackAllocator;
+export interface ThreadsOptions extends StackOptions {
   /** How many threads there can be at once, the main thread and those to be joined included, and how many primitives. Default 1,048,576. */
   readonly limit?: number;
 }
 
-const DEFAULT_STACK_SIZE = 65_536;
 const DEFAULT_LIMIT = 2 ** 20;
 /** The largest number of a thread: that of wasi-threads. */
 const LARGEST_ID = 0x1fff_ffff;
@@ -109,10 +104,7 @@ export class Threads implements Conductor, Home {
 
   /** The process has its guest: the instance that `Process.attach` was given. */
   attach(instance: WebAssembly.Instance): void {
-    const { memory } = instance.exports;
-    if (this.process.guest.stackPointer === null || !(memory instanceof WebAssembly.Memory)) return;
-    const allocator = this.#options.stacks?.(instance.exports) ?? new GrowingAllocator(memory);
-    this.#stacks = new Stacks(memory, allocator, this.#options.stackSize ?? DEFAULT_STACK_SIZE);
+    this.#stacks = stacksOf(this.process.guest, instance.exports, this.#options);
   }
 
   /** Those that have not ended, the main thread among them. */

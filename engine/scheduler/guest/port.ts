@@ -1,23 +1,13 @@
 import { HOST_EXPORTS } from '../../../asyncify/lower/interface.ts';
 import { manifestOf } from '../../../continuations/index.ts';
+import { POLL_LIMIT } from '../../process/budget.ts';
 import { Guest, type GuestOptions } from '../../process/guest.ts';
+import { Chunk } from '../../process/pace.ts';
 import type { Home } from '../operation.ts';
 import type { GuestBody } from './guest-coroutine.ts';
-import { GrowingAllocator, type StackAllocator, Stacks } from './stacks.ts';
+import { type StackOptions, type Stacks, stacksOf } from './stacks.ts';
 
-export interface PortOptions extends GuestOptions {
-  /** Bytes of each task's shadow stack, where `spawn` says nothing else. Default 65,536. */
-  readonly stackSize?: number;
-  /** Where the shadow stacks of tasks lie. Default: in pages that the guest's memory grows by. */
-  readonly stacks?: (exports: WebAssembly.Exports) => StackAllocator;
-}
-
-const DEFAULT_STACK_SIZE = 65_536;
-/** Polls after which it is looked whether the host needs a turn: at first, and how many milliseconds they should take. */
-const FIRST_CHUNK = 10_000;
-const CHUNK_TIME = 1;
-const LARGEST_STEP = 8;
-const POLL_LIMIT = 0x7fff_ffff;
+export type PortOptions = GuestOptions & StackOptions;
 
 /** An instance whose functions run as tasks. */
 export class GuestPort {
@@ -34,9 +24,7 @@ export class GuestPort {
   readonly #refuel: ((polls: number) => number) | null;
   /** What was left after the last run. */
   #left = 0;
-  #chunk = FIRST_CHUNK;
-  #interrupted = false;
-  #since = 0;
+  readonly #chunk = new Chunk();
 
   constructor(module: WebAssembly.Module, instance: WebAssembly.Instance, home: Home, options: PortOptions) {
     const { exports } = instance;
@@ -70,8 +58,7 @@ export class GuestPort {
   fill(budget: number): number {
     this.guest.epoch?.clear();
     if (this.#refuel === null) return 0;
-    if (this.#interrupted) this.#since = performance.now();
-    const polls = Math.min(budget, this.#chunk);
+    const polls = Math.min(budget, this.#chunk.begin());
     this.#refuel(polls - 1);
     return polls;
   }
@@ -81,7 +68,7 @@ export class GuestPort {
     if (this.#refuel === null) return 0;
     // A call that is no task finds no host to yield to, and is not to ask at each poll.
     this.#left = this.#refuel(POLL_LIMIT);
-    if (!this.isEmpty) this.#interrupted = false;
+    if (!this.isEmpty) this.#chunk.ended();
     return Math.min(Math.max(polls - 1 - this.#left, 0), polls);
   }
 
@@ -90,24 +77,13 @@ export class GuestPort {
     return this.#refuel !== null && this.#left < 0;
   }
 
-  /** It has passed a chunk, and its slice is not over. What that took says how large the next is to be. */
+  /** It has passed a chunk, and its slice is not over. */
   interrupted(): void {
-    if (this.#interrupted) {
-      const factor = CHUNK_TIME / Math.max(performance.now() - this.#since, Number.MIN_VALUE);
-      const limited = Math.min(Math.max(factor, 1 / LARGEST_STEP), LARGEST_STEP);
-      this.#chunk = Math.round(Math.min(Math.max(this.#chunk * limited, 1), POLL_LIMIT));
-    }
-    this.#interrupted = true;
+    this.#chunk.passed();
   }
 
   /** @returns the stack pointer before; null: the guest's tasks have no stacks of their own */
   switchStack(to: number | null): number | null {
     return this.stacks === null || to === null ? null : this.guest.switchStack(to);
   }
-}
-
-function stacksOf(guest: Guest, exports: WebAssembly.Exports, options: PortOptions): Stacks | null {
-  if (guest.stackPointer === null || !(exports.memory instanceof WebAssembly.Memory)) return null;
-  const allocator = options.stacks?.(exports) ?? new GrowingAllocator(exports.memory);
-  return new Stacks(exports.memory, allocator, options.stackSize ?? DEFAULT_STACK_SIZE);
 }

@@ -1,3 +1,4 @@
+import type { Guest } from '../../process/guest.ts';
 import { SchedulerError } from '../errors.ts';
 
 /** Where the shadow stacks of tasks come from: memory of the guest that nobody else uses. */
@@ -125,4 +126,24 @@ const LARGEST = 2 ** 31;
 function checkSize(size: number): number {
   if (Number.isInteger(size) && size >= SMALLEST && size <= LARGEST) return size;
   throw new SchedulerError('bad-argument', `a stack has from ${SMALLEST} to ${LARGEST} bytes, and not ${size}`);
+}
+
+export interface StackOptions {
+  /** Bytes of a shadow stack, where whoever needs one says nothing else. Default 65,536. */
+  readonly stackSize?: number;
+  /** Where the shadow stacks lie. Default: in pages that the guest's memory grows by. */
+  readonly stacks?: (exports: WebAssembly.Exports) => StackAllocator;
+}
+
+const DEFAULT_STACK_SIZE = 65_536;
+
+/**
+ * The stacks of an instance's tasks; null: it exports no stack pointer or no memory, and has none.
+ *
+ * @throws SchedulerError `bad-argument` for a size that is none
+ */
+export function stacksOf(guest: Guest, exports: WebAssembly.Exports, options: StackOptions): Stacks | null {
+  if (guest.stackPointer === null || !(exports.memory instanceof WebAssembly.Memory)) return null;
+  const allocator = options.stacks?.(exports) ?? new GrowingAllocator(exports.memory);
+  return new Stacks(exports.memory, allocator, options.stackSize ?? DEFAULT_STACK_SIZE);
 }

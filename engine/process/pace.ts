@@ -1,0 +1,40 @@
+import { POLL_LIMIT } from './budget.ts';
+import { now } from './event-loop.ts';
+
+/** What a poll takes may change suddenly, and a single measurement may be off. */
+const LARGEST_STEP = 8;
+
+/** The budget of polls that is to take the wanted time, where the last one took another; between an eighth and eight times of that. */
+export function paced(budget: number, wanted: number, took: number): number {
+  const factor = Math.min(Math.max(wanted / Math.max(took, Number.MIN_VALUE), 1 / LARGEST_STEP), LARGEST_STEP);
+  return Math.round(Math.min(Math.max(budget * factor, 1), POLL_LIMIT));
+}
+
+/** Polls after which it is looked whether the host needs a turn: at first, and how many milliseconds they should take. */
+const FIRST_CHUNK = 10_000;
+const CHUNK_TIME = 1;
+
+/** The polls that a guest passes before it is looked whether its host needs a turn. */
+export class Chunk {
+  #size = FIRST_CHUNK;
+  /** The last run has passed all of its chunk: this one is measured. */
+  #isWhole = false;
+  #since = 0;
+
+  /** A run begins. @returns how many polls it is to pass at most */
+  begin(): number {
+    if (this.#isWhole) this.#since = now();
+    return this.#size;
+  }
+
+  /** It has passed all of them, and is to go on. */
+  passed(): void {
+    if (this.#isWhole) this.#size = paced(this.#size, CHUNK_TIME, now() - this.#since);
+    this.#isWhole = true;
+  }
+
+  /** It has ended before. */
+  ended(): void {
+    this.#isWhole = false;
+  }
+}
