@@ -11,6 +11,7 @@ import {
   signo,
 } from '../signals/index.ts';
 import type { Activation } from './activation.ts';
+import { Bell } from './bell.ts';
 import type { BlockingCall } from './blocking.ts';
 import { POLL_LIMIT } from './budget.ts';
 import type { Conductor } from './conductor.ts';
@@ -46,8 +47,7 @@ export class Process implements Home {
   #begun = false;
   #looping = false;
   #pause: Pause | null = null;
-  #wake: (() => void) | null = null;
-  #woken = false;
+  readonly #bell = new Bell();
   #slices: Slices | null = null;
   readonly #control: RemoteControl | null;
 
@@ -195,7 +195,7 @@ export class Process implements Home {
     }
     if (runner.isRunning) throw new ProcessError('state', 'the process is running');
     this.#begin();
-    this.#woken = false;
+    this.#bell.silence();
     const pause = this.#slice(() => (fuel === undefined ? this.#sliced.run() : runner.run(fuel)));
     this.#pause = pause;
     return { finished: pause === 'ended', pause };
@@ -210,7 +210,7 @@ export class Process implements Home {
   async ready(): Promise<void> {
     await this.#sliced.prepare();
     if (this.#pause === null || this.#pause === 'yielded' || this.status !== null) return turn();
-    await this.#awakened();
+    await this.#bell.heard();
   }
 
   /**
@@ -380,10 +380,10 @@ export class Process implements Home {
       await this.#sliced.prepare();
       await turn();
       for (let turned = now(); ; ) {
-        this.#woken = false;
+        this.#bell.silence();
         this.#pause = this.#slice(() => this.#sliced.run());
         if (this.#pause === 'ended') return;
-        if (this.#pause !== 'yielded') await this.#awakened();
+        if (this.#pause !== 'yielded') await this.#bell.heard();
         if (this.#pause === 'yielded' || now() - turned >= (this.#options.slice ?? DEFAULT_SLICE)) {
           await turn();
           turned = now();
@@ -422,22 +422,8 @@ export class Process implements Home {
   }
 
   #notify(): void {
-    this.#woken = true;
-    const wake = this.#wake;
-    this.#wake = null;
-    wake?.();
+    this.#bell.ring();
     this.#conductor?.wake();
-  }
-
-  #awakened(): Promise<void> {
-    if (this.#woken) return Promise.resolve();
-    return new Promise((resolve) => {
-      const before = this.#wake;
-      this.#wake = () => {
-        before?.();
-        resolve();
-      };
-    });
   }
 
   #finished(status: ExitStatus): void {
