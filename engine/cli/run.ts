@@ -5,7 +5,7 @@ import { SchedulerError } from '../scheduler/index.ts';
 import { ATOMICS_MODULE, THREADS_MODULE, WASI_THREADS_MODULE } from '../threads/index.ts';
 import { WASI_MODULE } from '../wasi/index.ts';
 import { type Command, CommandError, type Io, parse, UsageError } from './command.ts';
-import { givenFolder } from './files/index.ts';
+import { parseDir } from './dirs.ts';
 import { inFile, readModule } from './input.ts';
 import { greenAtomics, PROCESS_OPTIONS, processTransform, transformForProcess } from './load.ts';
 import { duration, positive } from './options.ts';
@@ -85,7 +85,7 @@ export const command: Command = {
     if (path === undefined) throw new UsageError('no module given');
     const badVariable = values.env.find((entry) => !/^[^=]+=/.test(entry));
     if (badVariable !== undefined) throw new UsageError(`--env takes NAME=VALUE, not "${badVariable}"`);
-    const folders = values.dir.map(givenFolder);
+    const folders = values.dir.map(parseDir);
     const frameLimit = positive('frame-limit', values['frame-limit']);
     const timeout = duration('timeout', values.timeout);
     const transform = processTransform(values);

@@ -2,9 +2,9 @@ import { readSync } from 'node:fs';
 import { ConsoleStdout, Fd, WASI, wasi } from '@bjorn3/browser_wasi_shim';
 import { leaveByTrap } from '../process/errors.ts';
 import { GuestMemory } from '../process/index.ts';
+import { FileFunctions, type GivenFolder } from '../sandbox/index.ts';
 import type { WasiImports } from '../wasi/index.ts';
 import { CommandError, type Io } from './command.ts';
-import { FileFunctions, type GivenFolder } from './files/index.ts';
 import { pause } from './io.ts';
 
 /** What a WASI preview 1 program finds around it, and what it ended with. Its imports block. */

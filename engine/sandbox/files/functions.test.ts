@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GuestMemory } from '../../process/index.ts';
 import { type ErrnoName, errno } from './errno.ts';
-import { FileFunctions } from './index.ts';
+import { FileFunctions } from './functions.ts';
 
 /** The functions as a guest calls them: numbers as Wasm hands them to JavaScript, with a sign. */
 

@@ -2,11 +2,11 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { run, Spawned, sleep } from '../spawned.test-data.ts';
+import { run, Spawned, sleep } from './spawned.test-data.ts';
 
 /** `bobbin run --dir` with a guest compiled from C. */
 
-const guests = resolve(import.meta.dirname, '../../../examples/guests');
+const guests = resolve(import.meta.dirname, '../../examples/guests');
 const guest = join(guests, 'files.wasm');
 const expected = readFileSync(join(guests, 'files.expected.txt'), 'utf8');
 

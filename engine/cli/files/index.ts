@@ -1,2 +1,0 @@
-export { FileFunctions } from './functions.ts';
-export { type GivenFolder, givenFolder } from './given.ts';
