@@ -25,6 +25,8 @@ export function walkBody(info: Context, index: number, func: Func, observer: Obs
   const place = { func: info.importedFuncs + index, endAt: func.endAt };
   const walk = new Walk(info, [...params, ...func.locals], params.length, results, info.globals.length, place);
   for (const type of func.locals) valType(walk, type);
+  // Wasm 3.0 §5.5.13 makes no local of a run of none, and with it its type disappears. Engines look at the type all the same.
+  for (const type of func.emptyRuns ?? []) valType(walk, type);
   const { body } = func;
   const { before, after } = observer;
   if (before === undefined && after === undefined) {
