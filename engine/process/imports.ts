@@ -217,7 +217,8 @@ class SignalFunctions {
   #send(name: Suspending, target: Process, signal: number, info: Omit<SigInfo, 'signo'>): unknown {
     if (signal !== 0) {
       if (!isSigno(signal)) throw new SignalError('EINVAL', `there is no signal ${signal}`);
-      if (!target.kill(signal, info)) throw new SignalError('EAGAIN', 'too many signals wait');
+      // As on Linux kill(2) does not say that a real-time signal of which others wait is lost.
+      if (!target.kill(signal, info) && name !== 'kill') throw new SignalError('EAGAIN', 'too many signals wait');
     }
     return this.#done(name);
   }

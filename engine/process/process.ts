@@ -1,13 +1,15 @@
 import type { Checker, Imports, Store } from '../../continuations/index.ts';
 import {
+  isRealtime,
   SI,
   SIGALRM,
   SIGCONT,
   SIGSTOP,
-  type SigInfo,
+  type SigInfoInit,
   SignalState,
   type Signo,
   type SigSet,
+  sigInfo,
   signo,
 } from '../signals/index.ts';
 import type { Activation } from './activation.ts';
@@ -36,7 +38,7 @@ let lastPid = 1;
  */
 export class Process implements Home {
   readonly pid: number;
-  readonly signals = new SignalState();
+  readonly signals: SignalState;
   readonly #options: ProcessOptions;
   readonly #ended: Promise<ExitStatus>;
   readonly #timer: IntervalTimer;
@@ -59,6 +61,7 @@ export class Process implements Home {
     this.#options = options;
     if (!((options.slice ?? DEFAULT_SLICE) > 0)) throw new RangeError('slice must be a number of milliseconds above 0');
     this.#control = options.control === undefined ? null : new RemoteControl(options.control);
+    this.signals = new SignalState(undefined, this.#control?.places);
     this.#timer = new IntervalTimer(() => this.kill(SIGALRM, { code: SI.KERNEL }), this.clock);
     this.pid = options.pid ?? ++lastPid;
     this.#ended = new Promise((resolve) => {
@@ -217,9 +220,9 @@ export class Process implements Home {
    * Sends a signal, by number or name; 0 only asks whether the process is there (kill(2)).
    *
    * @returns false where the process has ended, or too many signals wait
-   * @throws SignalError EINVAL where there is no such signal
+   * @throws SignalError EINVAL where there is no such signal, or what comes with it is not to be understood
    */
-  kill(signal: number | string, info: Partial<Omit<SigInfo, 'signo'>> = {}): boolean {
+  kill(signal: number | string, info?: SigInfoInit): boolean {
     return this.#send(signal, info, null);
   }
 
@@ -228,16 +231,21 @@ export class Process implements Home {
    *
    * @param thread what `signals` of the thread's runner is
    */
-  killThread(thread: SignalState, signal: number | string, info: Partial<Omit<SigInfo, 'signo'>> = {}): boolean {
+  killThread(thread: SignalState, signal: number | string, info?: SigInfoInit): boolean {
     return this.#send(signal, info, thread);
   }
 
-  #send(signal: number | string, info: Partial<Omit<SigInfo, 'signo'>>, thread: SignalState | null): boolean {
+  #send(signal: number | string, init: SigInfoInit | undefined, thread: SignalState | null): boolean {
     if (signal === 0) return this.status === null;
-    const number = signo(signal);
+    const info = sigInfo(signo(signal), init);
     if (this.status !== null) return false;
-    const full: SigInfo = { signo: number, code: SI.USER, pid: 0, value: 0n, ...info };
-    const sent = thread === null ? this.signals.send(full) : thread.send(full, 'thread');
+    const sent = thread === null ? this.signals.send(info) : thread.send(info, 'thread');
+    this.#sent(info.signo, thread);
+    return sent !== 'lost';
+  }
+
+  /** @param thread the one it was sent to; null: the process */
+  #sent(number: Signo, thread: SignalState | null): void {
     const running = this.#running;
     const { fatal } = this.signals;
     if (running !== null) {
@@ -245,7 +253,6 @@ export class Process implements Home {
     } else if (fatal !== null) this.#runner?.finish({ kind: 'signaled', signal: fatal });
     this.#notify();
     this.#conductor?.signaled(number, thread ?? this.signals.recipient(number));
-    return sent !== 'lost';
   }
 
   /** Stops the process: SIGSTOP. */
@@ -404,7 +411,11 @@ export class Process implements Home {
   /** Takes in the signals that another thread of the host has sent. */
   collect(): void {
     if (this.#control === null) return;
-    for (const { signo, ...info } of this.#control.take()) this.kill(signo, info);
+    for (const info of this.#control.collect()) {
+      if (this.status !== null) return;
+      this.signals.send(info, 'process', isRealtime(info.signo));
+      this.#sent(info.signo, null);
+    }
   }
 
   #slice(run: () => Pause): Pause {

@@ -5,6 +5,7 @@ import { transform } from '../../asyncify/index.ts';
 import type { Poll } from '../../asyncify/instrument/polls.ts';
 import { Store } from '../../continuations/index.ts';
 import { handlerAction, SI, SignalError } from '../signals/index.ts';
+import { QUEUE_LIMIT } from '../signals/pending.ts';
 import { MAILBOX_LIMIT, Mailbox } from './control.ts';
 import { assemble, launchModule, SUSPENDING } from './guests.test-data.ts';
 import { Process, type ProcessControl, ProcessError, type ProcessOptions, RemoteProcess } from './index.ts';
@@ -300,36 +301,56 @@ describe('Mailbox', () => {
     const sent = [info(10), info(10), info(40, SI.QUEUE, -1n), info(40, SI.QUEUE, 1n << 40n), info(1), info(10)];
     for (const each of sent) expect(box.send(each)).toBe(true);
     expect(box.isEmpty).toBe(false);
-    expect(box.take()).toEqual([info(10), info(40, SI.QUEUE, -1n), info(40, SI.QUEUE, 1n << 40n), info(1)]);
+    expect(box.collect()).toEqual([info(10), info(40, SI.QUEUE, -1n), info(40, SI.QUEUE, 1n << 40n), info(1)]);
     expect(box.isEmpty).toBe(true);
     box.send(info(10));
-    expect(box.take()).toEqual([info(10)]);
+    expect(box.collect()).toEqual([info(10)]);
   });
 
   it('keeps the order of stop signals and SIGCONT', () => {
     const box = new Mailbox();
     for (const signo of [19, 18, 19, 19, 18, 20]) box.send(info(signo));
-    expect(box.take().map(({ signo }) => signo)).toEqual([19, 18, 19, 18, 20]);
+    expect(box.collect().map(({ signo }) => signo)).toEqual([19, 18, 19, 18, 20]);
   });
 
-  it('is full at its limit, for all but the signals of kill', () => {
+  it('is full at its limit, for all but standard signals', () => {
     const box = new Mailbox();
     // More than once around the ring.
     for (let round = 0; round < 3; round++) {
       for (let count = 0; count < MAILBOX_LIMIT; count++) {
         expect(box.send(info(64, SI.QUEUE, BigInt(count)))).toBe(true);
       }
-      expect(box.send(info(64, SI.QUEUE))).toBe(false);
-      expect(box.send(info(9))).toBe(true);
-      expect(box.send(info(50))).toBe(true);
-      const taken = box.take();
-      expect(taken).toHaveLength(MAILBOX_LIMIT + 2);
+      for (const code of [SI.QUEUE, SI.USER]) expect(box.send(info(50, code))).toBe(false);
+      for (const signo of [9, 10, 10]) expect(box.send(info(signo))).toBe(true);
+      const taken = box.collect();
       expect(taken.map(({ value }) => Number(value)).slice(0, MAILBOX_LIMIT)).toEqual([...Array(MAILBOX_LIMIT).keys()]);
-      expect(taken.slice(-2).map(({ signo, pid }) => [signo, pid])).toEqual([
-        [9, 0],
-        [50, 0],
-      ]);
-      expect(box.take()).toEqual([]);
+      expect(taken.slice(MAILBOX_LIMIT)).toEqual([9, 10].map((signo) => ({ ...info(signo), pid: 0 })));
+      expect(box.collect()).toEqual([]);
+      box.giveBack(MAILBOX_LIMIT);
     }
+  });
+
+  it('has as many places as a queue, which both sides take', () => {
+    const box = new Mailbox();
+    const other = new Mailbox(box.buffer);
+    for (let count = 0; count < QUEUE_LIMIT - 1; count++) expect(other.take()).toBe(true);
+    expect(box.send(info(40))).toBe(true);
+    expect(box.send(info(40))).toBe(false);
+    expect(other.take()).toBe(false);
+    expect(box.send(info(10))).toBe(true);
+    expect(other.collect()).toEqual([info(40), info(10)]);
+    expect(box.send(info(40))).toBe(false);
+    other.giveBack(1);
+    expect(box.send(info(40))).toBe(true);
+  });
+
+  it.each([
+    [18, 19],
+    [19, 18],
+    [20, 18],
+  ])('knows which came last when it is full of %i and %i', (first, last) => {
+    const box = new Mailbox();
+    for (let round = 0; round < MAILBOX_LIMIT; round++) for (const signo of [first, last]) box.send(info(signo));
+    expect(box.collect().at(-1)).toMatchObject({ signo: last });
   });
 });

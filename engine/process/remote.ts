@@ -1,4 +1,4 @@
-import { SI, SIGCONT, SIGSTOP, type SigInfo, signo } from '../signals/index.ts';
+import { type Places, SIGCONT, SIGSTOP, type SigInfo, type SigInfoInit, sigInfo, signo } from '../signals/index.ts';
 import { Mailbox, type ProcessControl, type ProcessState } from './control.ts';
 import { EPOCH, SharedWord } from './epoch-word.ts';
 import { ProcessError } from './errors.ts';
@@ -42,22 +42,23 @@ export class RemoteProcess {
       this.#resolve = resolve;
     });
     port1.onmessage = ({ data }) => this.#told(data as Report);
-    port1.addEventListener('close', () => this.close());
+    port1.addEventListener('close', () => this.#closed());
     unref(port1);
   }
 
   /**
    * Sends a signal, by number or name; 0 only asks whether the process is there (kill(2)).
    *
-   * @returns false where the process has ended, or a real-time signal sent by `sigqueue` finds 1,024 signals on their way (EAGAIN)
-   * @throws SignalError EINVAL where there is no such signal
+   * @returns false where the process has ended, or a real-time signal finds no room: 1,024 signals are on their way, or 4,096
+   * wait (EAGAIN). A signal for which it is true is delivered, unless the process ends before
+   * @throws SignalError EINVAL where there is no such signal, or what comes with it is not to be understood
    */
-  kill(signal: number | string, info: Partial<Omit<SigInfo, 'signo'>> = {}): boolean {
+  kill(signal: number | string, info?: SigInfoInit): boolean {
     if (signal === 0) return !this.#isOver;
-    const number = signo(signal);
+    const full = sigInfo(signo(signal), info);
     if (this.#isOver) return false;
     // The process clears the word before it looks for signals, and listens before it waits: in this order none is missed.
-    const sent = this.#mailbox.send({ signo: number, code: SI.USER, pid: 0, value: 0n, ...info });
+    const sent = this.#mailbox.send(full);
     this.#word?.raise(EPOCH.remote);
     if (this.#mailbox.notify()) this.#port.postMessage(null);
     return sent;
@@ -89,6 +90,13 @@ export class RemoteProcess {
    */
   wait(): Promise<ExitStatus> {
     return this.#ended;
+  }
+
+  #closed(): void {
+    const { ending } = this.#mailbox;
+    // Its report was lost with its thread.
+    if (ending !== null && ending.kind !== 'failed') this.#finish(ending);
+    else this.close();
   }
 
   /**
@@ -161,8 +169,14 @@ export class RemoteControl {
     if (word !== null) this.#post({ kind: 'word', buffer: word });
   }
 
-  take(): readonly SigInfo[] {
-    return this.#mailbox.isEmpty ? [] : this.#mailbox.take();
+  /** Those of the process's queue, which its senders take, too. */
+  get places(): Places {
+    return this.#mailbox;
+  }
+
+  /** What has been sent; real-time signals have their places. */
+  collect(): readonly SigInfo[] {
+    return this.#mailbox.isEmpty ? [] : this.#mailbox.collect();
   }
 
   set state(state: ProcessState) {
@@ -170,18 +184,31 @@ export class RemoteControl {
   }
 
   finish(status: ExitStatus): void {
-    this.state = 'ended';
-    if (status.kind === 'failed') {
-      const { name, message, stack } = described(status.error);
-      this.#post({ kind: 'failed', name, message, stack });
-    } else {
-      try {
+    this.#mailbox.end(status);
+    switch (status.kind) {
+      case 'failed':
+        this.#post({ kind: 'failed', ...described(status.error) });
+        break;
+      case 'exited':
+        if (status.results.length > 0) this.#postResults(status);
+        // Heard only where the results could not be received.
+        this.#post({ ...status, results: [] });
+        break;
+      case 'signaled':
         this.#post(status);
-      } catch {
-        this.#post({ kind: 'exited', status: 'status' in status ? status.status : 0, results: [] });
-      }
+        break;
+      default:
+        status satisfies never;
     }
     this.#port.close();
+  }
+
+  #postResults(status: Extract<ExitStatus, { kind: 'exited' }>): void {
+    try {
+      this.#post(status);
+    } catch {
+      // They cannot be sent.
+    }
   }
 
   #post(report: Report): void {
@@ -189,11 +216,19 @@ export class RemoteControl {
   }
 }
 
+/** An error may be anything, and what it says of itself too. */
 function described(error: unknown): { name: string; message: string; stack: string | undefined } {
-  if (error instanceof Error) return { name: error.name, message: error.message, stack: error.stack };
-  if (error instanceof WebAssembly.Exception)
-    return { name: 'Exception', message: 'uncaught exception', stack: undefined };
-  return { name: 'Error', message: String(error), stack: undefined };
+  try {
+    if (error instanceof Error) {
+      const { name, message, stack } = error;
+      return { name: String(name), message: String(message), stack: stack === undefined ? stack : String(stack) };
+    }
+    if (error instanceof WebAssembly.Exception)
+      return { name: 'Exception', message: 'uncaught exception', stack: undefined };
+    return { name: 'Error', message: String(error), stack: undefined };
+  } catch {
+    return { name: 'Error', message: 'an error that cannot be described', stack: undefined };
+  }
 }
 
 /** Ports keep Node alive otherwise. */

@@ -35,6 +35,35 @@ export interface SigInfo {
   readonly value: bigint;
 }
 
+/** What a sender says about its signal; what is left out is SI_USER, and 0. */
+export interface SigInfoInit {
+  readonly code?: number | undefined;
+  readonly pid?: number | undefined;
+  /** 64 bits, signed or unsigned; a number has to be one that is exact. */
+  readonly value?: bigint | number | undefined;
+}
+
+const VALUES = { lowest: -(1n << 63n), highest: (1n << 64n) - 1n };
+const isInt32 = (value: unknown): value is number => typeof value === 'number' && (value | 0) === value;
+
+/**
+ * What a handler is to learn, from what a sender says.
+ *
+ * @throws SignalError EINVAL where `code` or `pid` is no 32-bit integer, or `value` no 64-bit one
+ */
+export function sigInfo(signo: Signo, init: SigInfoInit = {}): SigInfo {
+  // From callers without types, too: what is wrong must not be found out later, where it would be the process's fault.
+  if (init === null || typeof init !== 'object')
+    throw new SignalError('EINVAL', 'what comes with a signal is an object');
+  const { code = SI.USER, pid = 0, value = 0n } = init;
+  if (!isInt32(code)) throw new SignalError('EINVAL', 'the code of a signal is a 32-bit integer');
+  if (!isInt32(pid)) throw new SignalError('EINVAL', 'the number of a process is a 32-bit integer');
+  const exact = typeof value === 'number' && Number.isSafeInteger(value) ? BigInt(value) : value;
+  if (typeof exact !== 'bigint' || exact < VALUES.lowest || exact > VALUES.highest)
+    throw new SignalError('EINVAL', 'what comes with a signal as its value is a 64-bit integer');
+  return { signo, code: code | 0, pid: pid | 0, value: BigInt.asIntN(64, exact) };
+}
+
 /** What a process does about a signal (sigaction(2)). A handler is the index of a function in the guest's table. */
 export interface SigAction {
   readonly disposition:

@@ -84,6 +84,9 @@ const ALIASES: ReadonlyMap<string, Signo> = new Map([
   ['SIGRTMAX', SIGRTMAX],
 ]);
 
+/** Whether each one that is sent is delivered, with what came with it. */
+export const isRealtime = (signal: Signo): boolean => signal >= FIRST_REALTIME;
+
 export function isSigno(value: number): value is Signo {
   return Number.isInteger(value) && value >= 1 && value <= SIGNAL_COUNT;
 }
@@ -98,6 +101,7 @@ export function signo(signal: number | string): Signo {
     if (isSigno(signal)) return signal;
     throw new SignalError('EINVAL', `there is no signal ${signal}`);
   }
+  if (typeof signal !== 'string') throw new SignalError('EINVAL', 'a signal is a number or a name');
   const upper = signal.toUpperCase();
   const name = upper.startsWith('SIG') ? upper : `SIG${upper}`;
   const at = STANDARD.findIndex(([known]) => known === name);

@@ -12,7 +12,7 @@ import {
   type Signo,
   signalName,
 } from './numbers.ts';
-import { PendingSignals } from './pending.ts';
+import { LocalPlaces, PendingSignals, type Places } from './pending.ts';
 import { SigSet } from './sigset.ts';
 
 const UNBLOCKABLE = SigSet.of(SIGKILL, SIGSTOP);
@@ -36,7 +36,8 @@ export type Directed = 'process' | 'thread';
 
 /** What all threads of a process have in common (signal(7)): the actions, what waits for any of them, whether they are stopped. */
 class Shared {
-  readonly pending = new PendingSignals();
+  readonly places: Places;
+  readonly pending: PendingSignals;
   readonly actions = new Map<Signo, SigAction>();
   /** The main thread first. */
   readonly threads = new Set<SignalState>();
@@ -44,6 +45,11 @@ class Shared {
   fatal: Signo | null = null;
   /** A thread blocks, or has left behind, what waits for any. */
   isAbandoned = false;
+
+  constructor(places: Places) {
+    this.places = places;
+    this.pending = new PendingSignals(places);
+  }
 }
 
 const NOBODY: readonly SignalState[] = [];
@@ -55,9 +61,13 @@ export class SignalState {
   #own: PendingSignals | null = null;
   #blocked = SigSet.empty;
 
-  /** Of the main thread of a new process; `parent`: of a thread that this one makes, which blocks what its maker does. */
-  constructor(parent?: SignalState) {
-    this.#shared = parent === undefined ? new Shared() : parent.#shared;
+  /**
+   * Of the main thread of a new process; `parent`: of a thread that this one makes, which blocks what its maker does.
+   *
+   * @param places of what waits for the process. Default: nobody else knows them
+   */
+  constructor(parent?: SignalState, places: Places = new LocalPlaces()) {
+    this.#shared = parent === undefined ? new Shared(places) : parent.#shared;
     this.#shared.threads.add(this);
     if (parent !== undefined) this.#blocked = parent.#blocked;
   }
@@ -177,8 +187,9 @@ export class SignalState {
    * a stop signal drops SIGCONT, whatever is done about them and whether or not they are blocked. `lost`: too many wait.
    *
    * @param directed `thread`: as by pthread_kill(3); what it does by default it does to the whole process all the same
+   * @param placed whoever sends it to the process has taken a place for it, which is given back once it does not wait any more
    */
-  send(info: SigInfo, directed: Directed = 'process'): Sent {
+  send(info: SigInfo, directed: Directed = 'process', placed = false): Sent {
     const shared = this.#shared;
     const { signo } = info;
     if (signo === SIGCONT) {
@@ -190,10 +201,13 @@ export class SignalState {
       return 'pending';
     }
     // What is blocked is never ignored: the action may be another one once it is unblocked.
-    if (!this.#blocked.has(signo) && this.#ignores(signo)) return 'ignored';
+    if (!this.#blocked.has(signo) && this.#ignores(signo)) {
+      if (placed) shared.places.giveBack(1);
+      return 'ignored';
+    }
     if (directed === 'thread') this.#own ??= new PendingSignals();
     const queue = directed === 'thread' && this.#own !== null ? this.#own : shared.pending;
-    if (!queue.add(info)) return 'lost';
+    if (!queue.add(info, placed)) return 'lost';
     // As in complete_signal: a signal sure to end the process does so before others that wait.
     const open = directed === 'thread' ? !this.#blocked.has(signo) : this.recipient(signo) !== null;
     if (open && !shared.stopped && this.#default(signo) === 'terminate') shared.fatal ??= signo;
