@@ -44,12 +44,15 @@ const u64 = (value: bigint): number[] => {
 
 const memory = { address: 'i32', min: 1, max: null, shared: false, import: null, export: null } as const;
 
+const brand = Uint8Array.from({ length: 16 }, (_, at) => 16 - at);
+
 const samples: readonly (readonly [string, Manifest])[] = [
-  ['the least', { format: 2, version: '', linking: 'closed', instrumenter: 'frames', host: null }],
+  ['the least', { format: 3, brand, version: '', linking: 'closed', instrumenter: 'frames', host: null }],
   [
     'a linked one',
     {
-      format: 2,
+      format: 3,
+      brand,
       version: '12.34.56-ä',
       linking: 'linked',
       instrumenter: 'frames',
@@ -59,7 +62,8 @@ const samples: readonly (readonly [string, Manifest])[] = [
   [
     "Binaryen's",
     {
-      format: 2,
+      format: 3,
+      brand,
       version,
       linking: 'closed',
       instrumenter: 'binaryen',
@@ -97,7 +101,8 @@ describe('manifests', () => {
     const [, , [, manifest]] = samples as [unknown, unknown, (typeof samples)[number]];
     const host = { ...manifest.host, entries: ['go'], suspending: [{ module: 'm', name: 'f' }] } as Manifest['host'];
     expect([...encodeManifest({ ...manifest, version: '1.2', host })]).toEqual([
-      ...[2, 3, 0x31, 0x2e, 0x32, 0, 1],
+      ...[3, ...brand],
+      ...[3, 0x31, 0x2e, 0x32, 0, 1],
       ...[1, 2, 1, 1, 1, 0x6d, 1, 0x66, 1, 2, 0x67, 0x6f],
       ...[3, 3, 1, 0x80, 0x80, 4, 1, 3, 0x65, 0x6e, 0x76, 6, 0x6d, 0x65, 0x6d, 0x6f, 0x72, 0x79],
       ...[4, 0, 2, 2, 0xc3, 0xa9],
@@ -133,34 +138,44 @@ describe('manifests', () => {
 
   it.each<readonly [string, readonly number[], string, number]>([
     ['no bytes', [], 'malformed manifest: unexpected end', 0],
-    ['more bytes', [2, 0, 0, 0, 0, 7], 'malformed manifest: bytes after its end', 5],
-    ['an unknown linking', [2, 0, 2, 0, 0], 'malformed manifest: 2 is no linking', 2],
-    ['an unknown instrumenter', [2, 0, 0, 9, 0], 'malformed manifest: 9 is no instrumenter', 3],
-    ['an unknown presence', [2, 0, 0, 0, 2], 'malformed manifest: 2 is no presence', 4],
-    ['an unknown poll', [2, 0, 0, 0, 1, 3, 0, 0], 'malformed manifest: 3 is no poll', 5],
-    ['an unknown place', [2, 0, 0, 0, 1, 2, 2, 0, 0], 'malformed manifest: 2 is no place of the epoch word', 6],
+    ['more bytes', [3, ...brand, 0, 0, 0, 0, 7], 'malformed manifest: bytes after its end', 21],
+    ['an unknown linking', [3, ...brand, 0, 2, 0, 0], 'malformed manifest: 2 is no linking', 18],
+    ['an unknown instrumenter', [3, ...brand, 0, 0, 9, 0], 'malformed manifest: 9 is no instrumenter', 19],
+    ['an unknown presence', [3, ...brand, 0, 0, 0, 2], 'malformed manifest: 2 is no presence', 20],
+    ['an unknown poll', [3, ...brand, 0, 0, 0, 1, 3, 0, 0], 'malformed manifest: 3 is no poll', 21],
+    [
+      'an unknown place',
+      [3, ...brand, 0, 0, 0, 1, 2, 2, 0, 0],
+      'malformed manifest: 2 is no place of the epoch word',
+      22,
+    ],
     [
       'a count of more than there is',
-      [2, 0, 0, 0, 1, 0, 0xff, 0xff, 0xff, 0xff, 0x0f, 0],
+      [3, ...brand, 0, 0, 0, 1, 0, 0xff, 0xff, 0xff, 0xff, 0x0f, 0],
       'malformed manifest: length out of bounds',
-      6,
+      22,
     ],
     [
       'an unknown place of a memory',
-      [2, 0, 0, 0, 1, 0, 0, 0, 1, 0, 1, 3],
+      [3, ...brand, 0, 0, 0, 1, 0, 0, 0, 1, 0, 1, 3],
       'malformed manifest: 3 is no place of a memory',
-      11,
+      27,
     ],
     [
       'a memory that is too large',
-      [2, 0, 0, 0, 1, 0, 0, 0, 1, 4, ...u64(2n ** 48n + 1n), 0],
+      [3, ...brand, 0, 0, 0, 1, 0, 0, 0, 1, 4, ...u64(2n ** 48n + 1n), 0],
       'malformed manifest: a memory of too many pages',
-      9,
+      25,
     ],
-    ['an unknown sort of waits', [2, 0, 0, 0, 1, 0, 0, 0, 0, 2], 'malformed manifest: 2 is no presence', 9],
-    ['limits that are none', [2, 0, 0, 0, 1, 0, 0, 0, 1, 8, 1, 0], 'malformed manifest: malformed limits flags', 9],
+    ['an unknown sort of waits', [3, ...brand, 0, 0, 0, 1, 0, 0, 0, 0, 2], 'malformed manifest: 2 is no presence', 25],
+    [
+      'limits that are none',
+      [3, ...brand, 0, 0, 0, 1, 0, 0, 0, 1, 8, 1, 0],
+      'malformed manifest: malformed limits flags',
+      25,
+    ],
     ['a number that is too large', [0xff, 0xff, 0xff, 0xff, 0x1f], 'malformed manifest: integer too large', 4],
-    ['text that is none', [2, 1, 0xff, 0, 0, 0], 'malformed manifest: malformed UTF-8 encoding', 2],
+    ['text that is none', [3, ...brand, 1, 0xff, 0, 0, 0], 'malformed manifest: malformed UTF-8 encoding', 18],
   ])('are malformed with %s', (_, bytes, message, offset) => {
     const error = failure(() => decodeManifest(Uint8Array.from(bytes)));
     expect(error).toMatchObject({ name: 'ManifestError', kind: 'manifest', problem: 'malformed', offset });
@@ -168,14 +183,14 @@ describe('manifests', () => {
   });
 
   it('of another format are refused, whatever follows', () => {
-    for (const format of [0, 1, 3, 0xffff_ffff]) {
+    for (const format of [0, 1, 2, 4, 0xffff_ffff]) {
       const writer = new Writer();
       writer.u32(format);
       writer.byte(0xff);
       const error = failure(() => decodeManifest(writer.finish()));
       expect(error).toMatchObject({ kind: 'manifest', problem: 'unsupported', offset: 0 });
       expect(error.message).toBe(
-        `the module's manifest has format ${format}, and this version of Bobbin reads 2 (at byte 0 of the custom section "bobbin")`,
+        `the module's manifest has format ${format}, and this version of Bobbin reads 3 (at byte 0 of the custom section "bobbin")`,
       );
     }
   });
@@ -194,7 +209,8 @@ describe('manifests', () => {
     };
     const suspending = ['a.wait', 'b.c.*', 'a.nowhere'];
     const of = (options: TransformOptions) => manifestIn(transform(guest, options).bytes);
-    const base = { format: 2, version, linking: 'closed', instrumenter: 'frames' };
+    const brand = expect.any(Uint8Array);
+    const base = { format: 3, brand, version, linking: 'closed', instrumenter: 'frames' };
     expect(of({ linking: 'closed', yields: 'fuel', suspending })).toEqual({
       ...base,
       host: { poll: 'fuel', epochWord: null, ...host },

@@ -9,13 +9,14 @@ import { BobbinError, MalformedError, RefusedError } from './errors.ts';
 import type { HostSuspensions } from './instrument/analysis.ts';
 import type { Linking } from './instrument/frames/state.ts';
 import type { EpochWord, Poll } from './instrument/polls.ts';
+import { BRAND_BYTES, type Brand } from './lower/brand.ts';
 import type { ModuleInfo } from './validate/index.ts';
 import { VERSION } from './version.ts';
 
 /** The name of the custom section that every transformed module has, once. */
 export const MANIFEST_SECTION = 'bobbin';
 /** What this version writes, and the only one it reads. Any change of the format, or of what a runtime has to do, is another. */
-export const MANIFEST_FORMAT = 2;
+export const MANIFEST_FORMAT = 3;
 
 export type InstrumenterName = 'frames' | 'binaryen';
 
@@ -62,6 +63,8 @@ export interface Manifest {
   readonly version: string;
   readonly linking: Linking;
   readonly instrumenter: InstrumenterName;
+  /** Of the runtime's types in it (asyncify/lower/brand.ts). Modules link with each other where they have the same. */
+  readonly brand: Brand;
   /** Null: it was transformed for stack switching only, and no process can run it. */
   readonly host: HostManifest | null;
 }
@@ -72,7 +75,9 @@ export type ManifestProblem =
   /** The section is no manifest, or there are several. */
   | 'malformed'
   /** It is of a format that this version does not know. */
-  | 'unsupported';
+  | 'unsupported'
+  /** It is linked, and has another brand than what its store has linked before. */
+  | 'brand';
 
 /** A module that claims to be transformed, and that this version cannot run. */
 export class ManifestError extends BobbinError {
@@ -100,6 +105,8 @@ export function encodeManifest(manifest: Manifest): Uint8Array<ArrayBuffer> {
   const writer = new Writer();
   const choice = (of: readonly unknown[], value: unknown): void => writer.byte(of.indexOf(value));
   writer.u32(manifest.format);
+  // At a fixed place: it is written anew where the module is loaded.
+  writer.raw(manifest.brand);
   writer.name(manifest.version);
   choice(LINKING, manifest.linking);
   choice(INSTRUMENTERS, manifest.instrumenter);
@@ -143,6 +150,7 @@ export function decodeManifest(bytes: Uint8Array): Manifest {
     }
     const manifest: Manifest = {
       format,
+      brand: reader.take(BRAND_BYTES).slice(),
       version: reader.name(),
       linking: choose(reader, LINKING, 'linking'),
       instrumenter: choose(reader, INSTRUMENTERS, 'instrumenter'),
@@ -237,7 +245,7 @@ export interface HostedAs extends HostSuspensions {
 /** What there is to say of the output for a module; `host`: null where no process is to run it. */
 export function describeOutput(
   info: ModuleInfo,
-  how: { readonly linking: Linking; readonly instrumenter: InstrumenterName },
+  how: Pick<Manifest, 'linking' | 'instrumenter' | 'brand'>,
   host: HostedAs | null,
 ): Manifest {
   return {
@@ -245,6 +253,7 @@ export function describeOutput(
     version: VERSION,
     linking: how.linking,
     instrumenter: how.instrumenter,
+    brand: how.brand,
     host: host === null ? null : describeHost(info, host),
   };
 }

@@ -1,3 +1,4 @@
+import { refuseRuntimeTypes } from './admission.ts';
 import {
   decode,
   encode,
@@ -28,6 +29,7 @@ import {
   reasonOf,
   SUSPENDING_ATOMICS,
 } from './lower/atomics.ts';
+import { type Brand, brandFor } from './lower/brand.ts';
 import { Build, type Replacements } from './lower/build.ts';
 import { HIDDEN_EXPORTS, RUNTIME_MODULE } from './lower/interface.ts';
 import { lowerLegacyExceptions, usesLegacyExceptions } from './lower/legacy.ts';
@@ -54,6 +56,12 @@ export interface TransformOptions extends AtomicsOptions {
   /** Imported functions whose calls the host may suspend: `module.name`, or `module.*` for all of a module. */
   readonly suspending?: readonly string[];
   /**
+   * 16 bytes that the types of the runtime are branded with in the output (docs/architecture.md): linked modules have to have the same
+   * ones. Default: for linked modules a constant; for closed ones a hash of the module. `Engine` and `Runtime.load` write their
+   * own, which nobody knows, in its place.
+   */
+  readonly brand?: Uint8Array;
+  /**
    * For tests: the output shows the runtime's state at every transition to the checker its store was given (continuations/checks.ts),
    * and links with no other store. Default false, which costs nothing.
    */
@@ -77,7 +85,9 @@ export interface Transformed {
  * Turns a module that may use stack switching into plain Wasm 3.0 that runs on the runtime in `continuations/`.
  *
  * @throws MalformedError, InvalidError for bytes that are no valid module
- * @throws RefusedError for a valid module that cannot be translated, and for one that was transformed before
+ * @throws RefusedError for a valid module that cannot be translated, for one that was transformed before, and for one that declares the
+ * runtime's types
+ * @throws RangeError for a `brand` of another length
  */
 export function transform(bytes: Uint8Array, options: TransformOptions = {}): Transformed {
   return transformModule(decode(bytes), bytes, options);
@@ -86,6 +96,7 @@ export function transform(bytes: Uint8Array, options: TransformOptions = {}): Tr
 /** The same for a module that is decoded already; `bytes` is what it was decoded from. */
 export function transformModule(source: Module, bytes: Uint8Array, options: TransformOptions = {}): Transformed {
   refuseTransformed(source);
+  refuseRuntimeTypes(source.recGroups);
   const info = validate(source);
   const lowered = lowerAtomics(info, options);
   if (lowered === null) return transformValid(info, bytes, options);
@@ -119,13 +130,18 @@ function transformValid(
   checkDepth(info);
   const hostedAs = hosted ? { ...host, poll: options.yields ?? 'none' } : null;
   const epochWord = options.epochWord ?? DEFAULT_EPOCH_WORD;
+  const brand = brandFor(options.brand, linking, bytes);
   const transformer = new Transformer(
     info,
     suspensions,
-    { linking, epochWord, checks: options.checks === true },
+    { linking, epochWord, checks: options.checks === true, brand },
     hostedAs,
   );
-  const manifest = describeOutput(info, { linking, instrumenter: 'frames' }, hostedAs && { ...hostedAs, epochWord });
+  const manifest = describeOutput(
+    info,
+    { linking, instrumenter: 'frames', brand },
+    hostedAs && { ...hostedAs, epochWord },
+  );
   return {
     bytes: encode(withManifest(transformer.run(), manifest)),
     changed: true,
@@ -190,6 +206,9 @@ export function checkNames(module: Module): void {
   for (const { module: from, name, at } of module.imports) {
     if (from === RUNTIME_MODULE)
       throw new RefusedError(`import "${from}" "${name}": the name is the runtime's`, { offset: at });
+    // What transformed modules export for the runtime is nobody else's.
+    if (name.startsWith('bobbin:'))
+      throw new RefusedError(`import "${from}" "${name}": the name is the runtime's`, { offset: at });
   }
   for (const { name, at } of module.exports) {
     if (name.startsWith('bobbin:'))
@@ -206,6 +225,7 @@ interface Form {
   readonly linking: Linking;
   readonly epochWord: EpochWord;
   readonly checks: boolean;
+  readonly brand: Brand;
 }
 
 class Transformer {
@@ -221,7 +241,7 @@ class Transformer {
   readonly #host: HostInterface | null;
 
   constructor(info: ModuleInfo, suspensions: Suspensions, form: Form, host: Host | null) {
-    const { linking, epochWord, checks } = form;
+    const { linking, epochWord, checks, brand } = form;
     this.#info = info;
     const yields = host?.yields ?? null;
     info.module.funcs.forEach((func, at) => {
@@ -237,7 +257,7 @@ class Transformer {
       if (this.instrumented.has(index) || func.body.some(({ op }) => op.startsWith('resume')))
         this.#restructured.add(index);
     });
-    this.#build = new Build(info);
+    this.#build = new Build(info, brand);
     this.#state = new RuntimeState(
       this.#build,
       linking,

@@ -1,3 +1,4 @@
+import { type Brand, LINKED_BRAND } from '../asyncify/lower/brand.ts';
 import { CHECK, type CheckName, UNWINDING } from '../asyncify/lower/interface.ts';
 import { raiseAs } from './errors.ts';
 import { type FrameObject, type Inspector, inspector, type StackObject } from './inspector.ts';
@@ -69,7 +70,9 @@ export class InvariantChecker implements Checker {
   readonly counts = new Map<CheckName, number>();
   /** The first violation; it stays known where a host function swallows the error. */
   violation: InvariantError | null = null;
-  readonly #inspect: Inspector = inspector();
+  /** Of the module that is looked at. */
+  #inspect: Inspector = inspector(LINKED_BRAND);
+  readonly #inspectors = new Map<string, Inspector>();
   /** A stack that is not here is suspended. */
   readonly #states = new WeakMap<StackObject, StackState>();
   readonly #owners = new WeakMap<FrameObject, StackObject>();
@@ -100,6 +103,16 @@ export class InvariantChecker implements Checker {
     this.#credit += FRAMES_PER_CHECK;
     this.#transition(view, subject as StackObject, other as FrameObject, func);
   };
+
+  checkOf(brand: Brand): InvariantChecker['check'] {
+    const key = brand.join();
+    const inspect = this.#inspectors.get(key) ?? inspector(brand);
+    this.#inspectors.set(key, inspect);
+    return (...shown) => {
+      this.#inspect = inspect;
+      this.check(...shown);
+    };
+  }
 
   stackPointer(before: number, after: number): void {
     if (before !== after) this.#fail('shadow-stack', 'stackPointer', `it was ${before} and is ${after}`);

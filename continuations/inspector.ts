@@ -9,6 +9,7 @@ import {
 } from '../asyncify/binary/index.ts';
 import type { Module } from '../asyncify/binary/module.ts';
 import { Asm } from '../asyncify/lower/asm.ts';
+import type { Brand } from '../asyncify/lower/brand.ts';
 import { CONT, FRAME, RUNTIME_TYPES, runtimeGroup, STACK, T } from '../asyncify/lower/runtime-types.ts';
 
 /** Objects of the runtime, opaque to JavaScript. */
@@ -36,13 +37,13 @@ const FIELDS: readonly (readonly [keyof Inspector, TypeIdx, number, ValType])[] 
   ['stackOf', T.cont, CONT.stack, refType(T.stack, true)],
 ];
 
-/** The runtime's types are the same in every module, so one module reads the objects of all. */
-export function inspector(): Inspector {
+/** The runtime's types are the same in every module of a brand, so one module reads the objects of all of them. */
+export function inspector(brand: Brand): Inspector {
   const types = FIELDS.map(([, type, , result]) => [
     { final: true, supers: [], comp: { kind: 'func', params: [refType(type, false)], results: [result] } } as const,
   ]);
   const module: Module = {
-    recGroups: [runtimeGroup, ...types],
+    recGroups: [runtimeGroup(brand), ...types],
     imports: [],
     funcs: FIELDS.map(([, type, field], index) => ({
       type: (RUNTIME_TYPES + index) as TypeIdx,

@@ -2,6 +2,7 @@ import { encode, refType, type ValType } from '../asyncify/binary/index.ts';
 import type { Module } from '../asyncify/binary/module.ts';
 import type { GlobalIdx } from '../asyncify/binary/types.ts';
 import { made } from '../asyncify/lower/asm.ts';
+import type { Brand } from '../asyncify/lower/brand.ts';
 import { zero } from '../asyncify/lower/dummies.ts';
 import { SHARED_GLOBALS, SLOT_TYPES, type SlotClass, slotName } from '../asyncify/lower/interface.ts';
 import { runtimeGroup, T } from '../asyncify/lower/runtime-types.ts';
@@ -22,7 +23,13 @@ const isException = (type: ValType): boolean => typeof type === 'object' && type
  * modules when a program first imports them (JavaScript cannot make all of them, and an engine may lack exnref).
  */
 export class SharedState {
+  readonly brand: Brand;
   readonly #globals = new Map<string, WebAssembly.Global>();
+
+  /** @param brand of the modules that share it */
+  constructor(brand: Brand) {
+    this.brand = brand;
+  }
 
   /** The global of this name, or undefined where the runtime has none. */
   get(name: string): WebAssembly.Global | undefined {
@@ -30,7 +37,7 @@ export class SharedState {
     if (known !== undefined) return known;
     const entries = group(name);
     if (entries === null) return undefined;
-    const module = new WebAssembly.Module(globalsModule(entries));
+    const module = new WebAssembly.Module(globalsModule(entries, this.brand));
     for (const [key, global] of Object.entries(new WebAssembly.Instance(module).exports)) {
       this.#globals.set(key, global as WebAssembly.Global);
     }
@@ -40,7 +47,7 @@ export class SharedState {
   /** A new identity for a control tag. */
   newTag(): WebAssembly.Global {
     const module = new WebAssembly.Module(
-      globalsModule([{ name: 'tag', type: refType(T.tag, false), mutable: false }]),
+      globalsModule([{ name: 'tag', type: refType(T.tag, false), mutable: false }], this.brand),
     );
     return new WebAssembly.Instance(module).exports.tag as WebAssembly.Global;
   }
@@ -68,14 +75,14 @@ function group(name: string): Entry[] | null {
   return shared.filter((entry) => isException(entry.type) === isException(wanted.type));
 }
 
-function globalsModule(entries: readonly Entry[]): Uint8Array<ArrayBuffer> {
+function globalsModule(entries: readonly Entry[], brand: Brand): Uint8Array<ArrayBuffer> {
   const init = (type: ValType) => {
     if (typeof type !== 'object') return zero(type);
     if (type.nullable || typeof type.heap !== 'number') return made('ref.null', { heap: type.heap });
     return made('struct.new_default', { type: type.heap });
   };
   const module: Module = {
-    recGroups: [runtimeGroup],
+    recGroups: [runtimeGroup(brand)],
     imports: [],
     funcs: [],
     tables: [],

@@ -1,3 +1,4 @@
+import { type Brand, sameBrand } from '../asyncify/lower/brand.ts';
 import {
   CHECK_IMPORT,
   EPOCH_IMPORT,
@@ -6,6 +7,7 @@ import {
   hostFlag,
   RUNTIME_MODULE,
 } from '../asyncify/lower/interface.ts';
+import { type Manifest, ManifestError } from '../asyncify/manifest.ts';
 import { raiseTrap } from './errors.ts';
 import { manifestOf } from './manifest.ts';
 import { SharedState } from './shared.ts';
@@ -19,7 +21,8 @@ export interface StoreOptions {
 
 /** See CHECK in asyncify/lower/interface.ts for the arguments. */
 export interface Checker {
-  readonly check: (...state: never[]) => void;
+  /** @param brand of the module that shows it */
+  checkOf(brand: Brand): (...state: never[]) => void;
   /** Called where a handler of a process has returned to what it interrupted. */
   stackPointer(before: number, after: number): void;
 }
@@ -44,7 +47,8 @@ type Callable = (...args: never[]) => unknown;
  * control tags, and which exported function stands for which one between modules.
  */
 export class Store {
-  readonly #shared = new SharedState();
+  /** Null until a linked module has come. */
+  #shared: SharedState | null = null;
   readonly #frameLimit: WebAssembly.Global;
   /** Null unless this is a test. */
   readonly checker: Checker | null;
@@ -73,7 +77,7 @@ export class Store {
    */
   instantiate(module: WebAssembly.Module, imports: Imports = {}): Linked {
     const instance = new WebAssembly.Instance(module, this.imports(module, imports));
-    return { instance, exports: this.adopt(instance) };
+    return { instance, exports: this.adopt(instance, module) };
   }
 
   /**
@@ -82,7 +86,9 @@ export class Store {
    * @throws ManifestError where this version cannot run the module
    */
   imports(module: WebAssembly.Module, imports: Imports = {}): WebAssembly.Imports {
-    if (manifestOf(module) === null) return imports as WebAssembly.Imports;
+    const manifest = manifestOf(module);
+    if (manifest === null) return imports as WebAssembly.Imports;
+    const shared = manifest.linking === 'linked' ? this.#sharedBy(manifest) : null;
     const wanted = WebAssembly.Module.imports(module);
     const runtime = wanted.filter((entry) => entry.module === RUNTIME_MODULE).map((entry) => entry.name);
     const names = new Set(runtime);
@@ -109,15 +115,20 @@ export class Store {
       }
       if (kind === ('tag' as string)) tags.push(value);
     }
-    for (const name of runtime) provided[name] ??= this.#provide(name, tags);
+    for (const name of runtime) provided[name] ??= this.#provide(name, manifest, shared, tags);
     result[RUNTIME_MODULE] = provided;
     return result as WebAssembly.Imports;
   }
 
-  /** Registers an instance and returns the exports its program has. */
-  adopt(instance: WebAssembly.Instance): Exports {
+  /**
+   * Registers an instance of a module and returns the exports its program has.
+   *
+   * @throws ManifestError where this version cannot run the module
+   */
+  adopt(instance: WebAssembly.Instance, module: WebAssembly.Module): Exports {
     const all: Exports = instance.exports;
-    const result: Record<string, unknown> = Object.create(null);
+    // What others export under hidden names is not what the transform has put there.
+    if (manifestOf(module)?.linking !== 'linked') return visible(all);
     for (const [name, value] of Object.entries(all)) {
       if (name.startsWith(HIDDEN_EXPORTS.raw)) {
         const host = all[name.slice(HIDDEN_EXPORTS.raw.length)] as Callable;
@@ -127,22 +138,28 @@ export class Store {
         this.#tags.set(all[name.slice(HIDDEN_EXPORTS.tag.length)] as object, value as WebAssembly.Global);
       }
     }
-    for (const [name, value] of Object.entries(all)) {
-      if (name.startsWith('bobbin:')) continue;
-      result[name] = typeof value === 'function' ? (this.#host.get(value as Callable) ?? value) : value;
-    }
-    return Object.freeze(result);
+    return visible(all, (value) => this.#host.get(value) ?? value);
   }
 
-  #provide(name: string, tags: readonly unknown[]): unknown {
+  /** @throws ManifestError for a module that cannot link with those that are there */
+  #sharedBy({ brand }: Manifest): SharedState {
+    this.#shared ??= new SharedState(brand);
+    if (sameBrand(this.#shared.brand, brand)) return this.#shared;
+    const message = 'the module has another brand than the linked modules that the store has instantiated before';
+    throw new ManifestError('brand', message);
+  }
+
+  #provide(name: string, { brand }: Manifest, shared: SharedState | null, tags: readonly unknown[]): unknown {
     if (name === 'trap') return raiseTrap;
     if (name === 'raise') return raise;
-    if (name === CHECK_IMPORT) return this.checker?.check;
+    if (name === CHECK_IMPORT) return this.checker?.checkOf(brand);
     if (name === 'frame-limit') return this.#frameLimit;
+    // A closed module has a state of its own.
+    if (shared === null) return undefined;
     if (name === EPOCH_IMPORT) return this.#epochMemory;
     const tag = /^tag\.(\d+)$/.exec(name);
-    if (tag !== null) return this.#tagIdentity(tags[Number(tag[1])]);
-    return this.#shared.get(name);
+    if (tag !== null) return this.#tagIdentity(shared, tags[Number(tag[1])]);
+    return shared.get(name);
   }
 
   /** The word that all linked modules poll. */
@@ -151,16 +168,25 @@ export class Store {
     return this.#epoch;
   }
 
-  #tagIdentity(tag: unknown): WebAssembly.Global {
+  #tagIdentity(shared: SharedState, tag: unknown): WebAssembly.Global {
     // Not a tag: the engine will say so when it links.
-    if (typeof tag !== 'object' || tag === null) return this.#shared.newTag();
+    if (typeof tag !== 'object' || tag === null) return shared.newTag();
     let identity = this.#tags.get(tag);
     if (identity === undefined) {
-      identity = this.#shared.newTag();
+      identity = shared.newTag();
       this.#tags.set(tag, identity);
     }
     return identity;
   }
+}
+
+/** A module's exports without those of the runtime. */
+function visible(all: Exports, shown: (func: Callable) => Callable = (func) => func): Exports {
+  const result: Record<string, unknown> = Object.create(null);
+  for (const [name, value] of Object.entries(all)) {
+    if (!name.startsWith('bobbin:')) result[name] = typeof value === 'function' ? shown(value as Callable) : value;
+  }
+  return Object.freeze(result);
 }
 
 function raise(value: unknown): never {

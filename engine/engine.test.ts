@@ -190,7 +190,15 @@ describe('Module.manifest', () => {
 
   it('says how a module was transformed', async () => {
     const engine = new Engine();
-    const manifest = { format: 2, version: packageJson.version, linking: 'closed', instrumenter: 'frames', host: null };
+    const brand = expect.any(Uint8Array);
+    const manifest = {
+      format: 3,
+      brand,
+      version: packageJson.version,
+      linking: 'closed',
+      instrumenter: 'frames',
+      host: null,
+    };
     expect(engine.compile(counter, { linking: 'closed' }).manifest).toEqual(manifest);
     expect(engine.compile(counter, { linking: 'closed', yields: 'fuel' }).manifest).toEqual({ ...manifest, host });
     expect(engine.compile(await parseText('(module (func (export "f")))')).manifest).toBeNull();
@@ -210,7 +218,7 @@ describe('Module.manifest', () => {
     const [section, ...others] = module.customs;
     const other = { ...section!, bytes: Uint8Array.of(1, 0) };
     const cases = [
-      [[other, ...others], 'unsupported', "the module's manifest has format 1, and this version of Bobbin reads 2"],
+      [[other, ...others], 'unsupported', "the module's manifest has format 1, and this version of Bobbin reads 3"],
       [[{ ...other, bytes: Uint8Array.of() }, ...others], 'malformed', 'malformed manifest: unexpected end'],
       [[section!, ...module.customs], 'malformed', 'the module has 2 custom sections "bobbin"'],
       [others, 'missing', 'the module imports from "bobbin" and has no manifest'],

@@ -5,6 +5,7 @@ import {
   type TransformOptions,
   transform,
 } from '../asyncify/index.ts';
+import { LINKED_BRAND } from '../asyncify/lower/brand.ts';
 import { type Bytes, type Module, Runtime } from './runtime.ts';
 
 type FramesOptions = TransformOptions & { readonly instrumenter?: 'frames' };
@@ -43,15 +44,17 @@ export class Engine extends Runtime {
 
 function transformed(bytes: Bytes, options: CompileOptions): Uint8Array<ArrayBuffer> {
   const source = bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes);
+  // Loading gives it another: this one need not be worked out.
+  const brand = options.brand ?? LINKED_BRAND;
   const { instrumenter = 'frames' } = options;
   if (typeof instrumenter === 'object') {
     if (options.linking !== undefined && options.linking !== 'closed') {
       throw new TypeError(`Binaryen's instrumenter makes closed modules only, not "${options.linking}" ones`);
     }
     const { yields = 'none', suspending = [] } = options;
-    return instrumenter.transform(source, { ...options, yields, suspending }).bytes;
+    return instrumenter.transform(source, { ...options, yields, suspending, brand }).bytes;
   }
-  if (instrumenter === 'frames') return transform(source, options as TransformOptions).bytes;
+  if (instrumenter === 'frames') return transform(source, { ...(options as TransformOptions), brand }).bytes;
   if ((instrumenter as string) === 'binaryen') {
     throw new TypeError('Binaryen has to be loaded: give compile what loadBinaryen() resolves to, or use compileAsync');
   }

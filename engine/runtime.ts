@@ -1,3 +1,5 @@
+import { admit } from '../asyncify/admission.ts';
+import { secretBrand } from '../asyncify/lower/brand.ts';
 import type { Manifest } from '../asyncify/manifest.ts';
 import { type Exports, type Imports, manifestOf, Store } from '../continuations/index.ts';
 import { Process, type ProcessOptions } from './process/index.ts';
@@ -89,6 +91,8 @@ export class Module {
 /** Runs modules that were transformed before; the transform is no part of it. Modules of one engine link with each other. */
 export class Runtime {
   readonly #store: Store;
+  /** Of its linked modules; no guest knows it. */
+  readonly #brand = secretBrand();
 
   /** @throws RangeError for a `frameLimit` that is no integer from 1 to 2^31 - 1 */
   constructor(options: EngineOptions = {}) {
@@ -98,15 +102,24 @@ export class Runtime {
   /**
    * Compiles a module that needs no transform: one that went through it at build time, or plain WebAssembly.
    *
+   * The types of the runtime in a transformed one get a brand that no guest knows: a closed module its own, linked ones that
+   * of this engine. Who loads a linked module trusts whoever has transformed it.
+   *
    * @throws WebAssembly.CompileError where the host's engine does not accept the bytes
    * @throws ManifestError for a transformed module that this version cannot run
+   * @throws RefusedError for a module that declares types of the runtime's that are not its own
    */
   load(bytes: Bytes): Module {
-    return new Module(new WebAssembly.Module(bytes as Uint8Array<ArrayBuffer>), this.#store);
+    return new Module(new WebAssembly.Module(this.#admit(bytes)), this.#store);
   }
 
   /** The same without blocking, where the host's engine can. */
   async loadAsync(bytes: Bytes): Promise<Module> {
-    return new Module(await WebAssembly.compile(bytes as Uint8Array<ArrayBuffer>), this.#store);
+    return new Module(await WebAssembly.compile(this.#admit(bytes)), this.#store);
+  }
+
+  #admit(bytes: Bytes): Uint8Array<ArrayBuffer> {
+    const view = bytes instanceof ArrayBuffer ? new Uint8Array(bytes) : (bytes as Uint8Array<ArrayBuffer>);
+    return admit(view, ({ linking }) => (linking === 'linked' ? this.#brand : secretBrand()));
   }
 }

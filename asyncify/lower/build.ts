@@ -19,6 +19,7 @@ import type {
 } from '../binary/types.ts';
 import { isRef, refType } from '../binary/types.ts';
 import type { ModuleInfo } from '../validate/index.ts';
+import type { Brand } from './brand.ts';
 import { RUNTIME_MODULE } from './interface.ts';
 import { RUNTIME_TYPES, runtimeGroup, T } from './runtime-types.ts';
 
@@ -50,6 +51,7 @@ export interface Replacements
  */
 export class Build {
   readonly info: ModuleInfo;
+  readonly #brand: Brand;
   readonly #groups: RecGroup[] = [];
   #typeCount: number;
   readonly #typeKeys = new Map<string, TypeIdx>();
@@ -63,8 +65,9 @@ export class Build {
   readonly #declared = new Set<FuncIdx>();
   #dummyTag: Tag | null = null;
 
-  constructor(info: ModuleInfo) {
+  constructor(info: ModuleInfo, brand: Brand) {
     this.info = info;
+    this.#brand = brand;
     this.#typeCount = RUNTIME_TYPES + info.types.length;
   }
 
@@ -209,7 +212,7 @@ export class Build {
     const exprs = (list: readonly Global[]): Global[] => list.map((entry) => ({ ...entry, init: expr(entry.init) }));
     return {
       recGroups: [
-        runtimeGroup,
+        runtimeGroup(this.#brand),
         ...source.recGroups.map((group) => group.map((sub) => this.#subType(sub))),
         ...this.#groups,
       ],

@@ -1,9 +1,10 @@
-import type { RecGroup, SubType, TypeIdx, ValType } from '../binary/types.ts';
-import { refType } from '../binary/types.ts';
+import type { FieldType, RecGroup, StorageType, SubType, TypeIdx, ValType } from '../binary/types.ts';
+import { isRef, refType } from '../binary/types.ts';
+import { type Brand, brandFields, spellsBrand } from './brand.ts';
 
 /**
  * The types of the runtime, one recursion group at the head of every transformed module, so that they are the same types
- * everywhere. A module's own types follow, shifted by `RUNTIME_TYPES`.
+ * in all modules of one brand. A module's own types follow, shifted by `RUNTIME_TYPES`.
  */
 export const T = {
   /** `(func (param (ref $frame)))`: re-enters the function a frame belongs to. */
@@ -15,9 +16,11 @@ export const T = {
   frame: 3 as TypeIdx,
   stack: 4 as TypeIdx,
   cont: 5 as TypeIdx,
+  /** Nothing is ever an instance of it: it makes the types of this group others than those of any other brand. */
+  brand: 6 as TypeIdx,
 } as const;
 
-export const RUNTIME_TYPES = 6;
+export const RUNTIME_TYPES = 7;
 
 /** Fields of `$handler`: the tag, the clause's index (-1: a `switch` clause), the next clause. */
 export const HANDLER = { tag: 0, code: 1, next: 2 } as const;
@@ -41,7 +44,7 @@ const mut = (type: ValType | 'i8') => ({ type, mutable: true });
 const final = (comp: SubType['comp']): SubType => ({ final: true, supers: [], comp });
 const open = (comp: SubType['comp']): SubType => ({ final: false, supers: [], comp });
 
-export const runtimeGroup: RecGroup = [
+const TYPES: RecGroup = [
   final({ kind: 'func', params: [refType(T.frame, false)], results: [] }),
   final({ kind: 'struct', fields: [mut('i32')] }),
   final({
@@ -65,3 +68,51 @@ export const runtimeGroup: RecGroup = [
   }),
   open({ kind: 'struct', fields: [mut(refType(T.stack, true))] }),
 ];
+
+export const runtimeGroup = (brand: Brand): RecGroup => [
+  ...TYPES,
+  final({ kind: 'struct', fields: brandFields(brand) }),
+];
+
+/**
+ * Whether a group whose first type has this index would be the runtime's types with some brand. Types of groups are equal only where
+ * the groups are, member by member (Wasm 3.0 §3.1.3): no part of this group, in no other order and in no larger one, has its types.
+ */
+export function hasRuntimeShape(group: RecGroup, first: number): boolean {
+  if (group.length !== RUNTIME_TYPES) return false;
+  const brand = group[T.brand] as SubType;
+  return (
+    SHAPES.every((shape, at) => shape === shapeOf(group[at] as SubType, first)) &&
+    brand.final &&
+    brand.supers.length === 0 &&
+    brand.comp.kind === 'struct' &&
+    spellsBrand(brand.comp.fields)
+  );
+}
+
+/** A type with the indices of its own group counted from there. */
+function shapeOf({ final, supers, comp }: SubType, first: number): string {
+  const storage = (type: StorageType): unknown =>
+    isRef(type) ? [typeof type.heap === 'number' ? type.heap - first : type.heap, type.nullable] : type;
+  const field = ({ type, mutable }: FieldType): unknown => [storage(type), mutable];
+  switch (comp.kind) {
+    case 'func':
+      return JSON.stringify([
+        final,
+        supers.map((type) => type - first),
+        'func',
+        comp.params.map(storage),
+        comp.results.map(storage),
+      ]);
+    case 'struct':
+      return JSON.stringify([final, supers.map((type) => type - first), 'struct', comp.fields.map(field)]);
+    case 'array':
+      return JSON.stringify([final, supers.map((type) => type - first), 'array', field(comp.field)]);
+    case 'cont':
+      return JSON.stringify([final, supers.map((type) => type - first), 'cont', comp.type - first]);
+    default:
+      return comp satisfies never;
+  }
+}
+
+const SHAPES = TYPES.map((type) => shapeOf(type, 0));

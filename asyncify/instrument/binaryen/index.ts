@@ -1,5 +1,7 @@
+import { refuseRuntimeTypes } from '../../admission.ts';
 import { decode, encode } from '../../binary/index.ts';
 import { type AtomicsOptions, inSource, lowerAtomics, type Origins } from '../../lower/atomics.ts';
+import { type Brand, brandFor } from '../../lower/brand.ts';
 import { lowerLegacyExceptions, usesLegacyExceptions } from '../../lower/legacy.ts';
 import { describeOutput, refuseTransformed, withManifest } from '../../manifest.ts';
 import { checkNames, DEFAULT_EPOCH_WORD, explained, hostOf, type Transformed } from '../../transform.ts';
@@ -21,6 +23,8 @@ export interface BinaryenOptions extends AtomicsOptions {
   readonly optimizeLevel?: 0 | 1 | 2 | 3;
   /** How much it prefers small code: 0 (default) to 2. */
   readonly shrinkLevel?: 0 | 1 | 2;
+  /** As for `transform`. */
+  readonly brand?: Uint8Array;
   /** Is told what begins. */
   readonly onProgress?: (step: Progress) => void;
 }
@@ -60,21 +64,23 @@ function instrument(
   options.onProgress?.('analyse');
   const source = decode(bytes);
   refuseTransformed(source);
+  refuseRuntimeTypes(source.recGroups);
+  const brand = brandFor(options.brand, 'closed', bytes);
   const info = validate(withNames(source));
   refuseSwitching(info);
   refuseTags(info);
   const lowered = lowerAtomics(info, options);
   const levels = { optimizeLevel, shrinkLevel };
-  if (lowered === null) return instrumentValid(binaryen, info, options, levels);
+  if (lowered === null) return instrumentValid(binaryen, info, { ...options, brand }, levels);
   const { module, origins } = lowered;
-  return inSource(origins, () => instrumentValid(binaryen, validate(module), options, levels, origins));
+  return inSource(origins, () => instrumentValid(binaryen, validate(module), { ...options, brand }, levels, origins));
 }
 
 /** @param origins where atomics have been lowered already: what the source was */
 function instrumentValid(
   binaryen: Parameters<typeof runAsyncify>[0],
   valid: ModuleInfo,
-  options: BinaryenOptions,
+  options: BinaryenOptions & { readonly brand: Brand },
   levels: { readonly optimizeLevel: number; readonly shrinkLevel: number },
   origins?: Origins,
 ): Transformed {
@@ -87,12 +93,13 @@ function instrumentValid(
   const instrumenter = new Instrumenter(info, suspensions, host, {
     poll: yields === 'none' ? null : yields,
     epochWord,
+    brand: options.brand,
   });
   const output = runAsyncify(binaryen, instrumenter.run(), {
     ...levels,
     onStep: (step) => onProgress?.(step),
   });
-  const how = { linking: 'closed', instrumenter: 'binaryen' } as const;
+  const how = { linking: 'closed', instrumenter: 'binaryen', brand: options.brand } as const;
   const manifest = describeOutput(info, how, { ...host, poll: yields, epochWord });
   return {
     bytes: encode(withManifest(output, manifest)),

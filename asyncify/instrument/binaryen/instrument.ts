@@ -1,6 +1,7 @@
 import { encodeNames, importsOf, NO_NAMES, namesOf } from '../../binary/index.ts';
 import type { Elem, Export, Func, Global, Import, Module, Table, Tag } from '../../binary/module.ts';
 import type { FuncIdx } from '../../binary/types.ts';
+import type { Brand } from '../../lower/brand.ts';
 import { Build } from '../../lower/build.ts';
 import type { ModuleInfo } from '../../validate/index.ts';
 import type { HostSuspensions, Suspensions } from '../analysis.ts';
@@ -31,6 +32,7 @@ export interface Asks {
   /** Null: there are none. */
   readonly poll: Poll | null;
   readonly epochWord: EpochWord;
+  readonly brand: Brand;
 }
 
 /** Builds the module that Binaryen's pass is run over: a closed one, with the runtime and a stub for each instrumented function. */
@@ -61,7 +63,7 @@ export class Instrumenter {
       refusals.check(func, index);
       this.instrumented.add(index);
     });
-    this.#build = new Build(source);
+    this.#build = new Build(source, asks.brand);
     this.#state = new RuntimeState(this.#build, 'closed', usesExceptions(source.module), epochWord);
     // Asyncify's memory has to be the last.
     if (poll === 'epoch') void this.#state.epochMemory;

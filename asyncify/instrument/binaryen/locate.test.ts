@@ -2,6 +2,7 @@ import binaryen from 'binaryen';
 import { describe, expect, it } from 'vitest';
 import { decode } from '../../binary/index.ts';
 import { RefusedError } from '../../errors.ts';
+import { LINKED_BRAND } from '../../lower/brand.ts';
 import { hostOf } from '../../transform.ts';
 import { validate } from '../../validate/index.ts';
 import { analyse } from '../analysis.ts';
@@ -28,6 +29,7 @@ async function failure(text: string, marker: readonly number[]): Promise<{ error
   const prepared = new Instrumenter(info, analyse(info, 'closed', host), host, {
     poll: 'fuel',
     epochWord: 'global',
+    brand: LINKED_BRAND,
   }).run();
   try {
     runAsyncify(stumblingAt(marker), prepared, { optimizeLevel: 0, shrinkLevel: 0, onStep: () => {} });
