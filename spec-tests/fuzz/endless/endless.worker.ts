@@ -1,0 +1,184 @@
+import { setTimeout as later } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { parentPort } from 'node:worker_threads';
+import { type BinaryenInstrumenter, loadBinaryen, RefusedError, transform } from '../../../asyncify/index.ts';
+import { type Imports, Store } from '../../../continuations/index.ts';
+import {
+  type ExitStatus,
+  Process,
+  type ProcessOptions,
+  suspendingImport,
+  suspendingImports,
+} from '../../../engine/index.ts';
+import { Scheduler } from '../../../engine/scheduler/index.ts';
+import { suspendingThreads, Threads } from '../../../engine/threads/index.ts';
+import { parseText } from '../../runner/text.ts';
+import type { Ended, EndlessWay, Job, Said } from './job.ts';
+import type { ProgramModule } from './program.ts';
+import { HOST } from './text.ts';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+const SUSPENDING: readonly string[] = [
+  ...suspendingImports,
+  ...suspendingThreads,
+  ...Object.entries(HOST).flatMap(([name, { module, waits }]) => (module === 'host' && waits ? [`host.${name}`] : [])),
+];
+/** How often the host tries again. */
+const INSISTING = 5;
+
+let binaryen: BinaryenInstrumenter | null = null;
+
+interface Compiled {
+  readonly name: string;
+  readonly module: WebAssembly.Module;
+}
+
+async function compile({ name, text }: ProgramModule, way: EndlessWay): Promise<Compiled> {
+  return { name, module: new WebAssembly.Module(await instrument(await parseText(text), way)) };
+}
+
+async function instrument(source: Uint8Array, way: EndlessWay): Promise<Uint8Array<ArrayBuffer>> {
+  const { yields, linking, epochWord, instrumenter } = way;
+  if (instrumenter === 'binaryen') {
+    binaryen ??= await loadBinaryen();
+    try {
+      return binaryen.transform(source, { yields, suspending: SUSPENDING, epochWord, optimizeLevel: 0 }).bytes;
+    } catch (error) {
+      if (!(error instanceof RefusedError)) throw error;
+    }
+  }
+  return transform(source, { yields, linking, epochWord, suspending: SUSPENDING }).bytes;
+}
+
+type Enter = (slot: number) => void;
+
+/** The host's functions for one module. @param enter the module's export */
+function hostImports(self: Process, enter: Enter): Record<string, unknown> {
+  const wait = (name: string, run: (signal: AbortSignal, value: number) => Promise<unknown>) =>
+    suspendingImport(self, `host.${name}`, run, { interrupted: -4 });
+  const pause = (signal: AbortSignal, time: number) => later(time, 0, { signal });
+  const swallowing: Enter = (slot) => {
+    try {
+      enter(slot);
+    } catch {}
+  };
+  return {
+    back: enter,
+    swallow: swallowing,
+    insist: (slot: number) => {
+      for (let round = 0; round < INSISTING; round++) swallowing(slot);
+    },
+    sort: (slot: number) => {
+      [3, 1, 2].sort((a, b) => {
+        enter(slot);
+        return a - b;
+      });
+    },
+    fail: () => {
+      throw new Error('the host fails');
+    },
+    slow: (time: number) => {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, time);
+    },
+    wait: wait('wait', pause),
+    forever: wait('forever', () => new Promise(() => {})),
+    callThenWait: wait('callThenWait', async (signal, slot) => {
+      swallowing(slot);
+      await pause(signal, 1);
+      return 0;
+    }),
+    waitThenCall: wait('waitThenCall', async (signal, slot) => {
+      await pause(signal, 1);
+      swallowing(slot);
+      return 0;
+    }),
+  };
+}
+
+/** Remembers what its instances export: the host's functions call that. */
+class WatchedStore extends Store {
+  readonly exported = new Map<WebAssembly.Module, Readonly<Record<string, unknown>>>();
+
+  override instantiate(...args: Parameters<Store['instantiate']>): ReturnType<Store['instantiate']> {
+    const linked = super.instantiate(...args);
+    this.exported.set(args[0], linked.exports);
+    return linked;
+  }
+}
+
+function launch(modules: readonly Compiled[], threads: boolean, options: ProcessOptions): Process {
+  const store = new WatchedStore();
+  const [main, ...others] = modules.toReversed() as [Compiled, ...Compiled[]];
+  const hosted = (self: Process, module: WebAssembly.Module): Record<string, unknown> =>
+    hostImports(self, (slot) => {
+      const enter = store.exported.get(module)?.enter as Enter | undefined;
+      if (enter === undefined) throw new Error('the guest has no exports yet');
+      enter(slot);
+    });
+  const imports = (self: Process): Imports => {
+    const all: Record<string, unknown> = { host: hosted(self, main.module) };
+    for (const { name, module } of others.toReversed()) {
+      all[name] = store.instantiate(module, { ...all, host: hosted(self, module) } as Imports).exports;
+    }
+    return all as Imports;
+  };
+  if (!threads) {
+    const process = Process.instantiate(store, main.module, imports, options);
+    process.start();
+    return process;
+  }
+  const scheduler = new Scheduler({ onDeadlock: () => {} });
+  const made = Threads.instantiate(scheduler, store, main.module, imports, options);
+  made.start();
+  return made.process;
+}
+
+function ended(status: ExitStatus): Ended {
+  switch (status.kind) {
+    case 'exited':
+      return { kind: 'exited', detail: String(status.status) };
+    case 'signaled':
+      return { kind: 'signaled', detail: String(status.signal) };
+    case 'failed': {
+      const { name, kind, message } = status.error as { name?: string; kind?: string; message?: string };
+      return { kind: 'failed', detail: `${name}${kind === undefined ? '' : ` ${kind}`}: ${message}` };
+    }
+    default:
+      return status satisfies never;
+  }
+}
+
+const say = (said: Said): void => parentPort?.postMessage(said);
+
+async function perform({ modules, threads, way, endings, limit }: Job): Promise<void> {
+  let compiled: Compiled[];
+  try {
+    compiled = [];
+    for (const module of modules) compiled.push(await compile(module, way));
+  } catch (error) {
+    const refused = error instanceof RefusedError;
+    say({ kind: refused ? 'refused' : 'broken', reason: String(error) });
+    return;
+  }
+  for (const [at, { kind, control }] of endings.entries()) {
+    const begun = performance.now();
+    say({ kind: 'begins', at });
+    let how: Ended;
+    try {
+      const process = launch(compiled, threads, control === null ? {} : { control });
+      if (kind === 'limit') setTimeout(() => process.kill('SIGKILL'), limit);
+      how = ended(await process.wait());
+    } catch (error) {
+      how = ended({ kind: 'failed', error });
+    }
+    say({ kind: 'ended', at, after: performance.now() - begun, how });
+    // What the next one allocates is not to be blamed for what this one has left.
+    collectGarbage();
+  }
+  say({ kind: 'done' });
+}
+
+parentPort?.on('message', (job: Job) => void perform(job));
