@@ -43,8 +43,8 @@ int clock_nanosleep(clockid_t clock, int flags, const struct timespec *request, 
 
 unsigned sleep(unsigned seconds) {
   struct timespec request = {seconds, 0}, remaining;
-  if (nanosleep(&request, &remaining) == 0) return 0;
-  return (unsigned)remaining.tv_sec + (remaining.tv_nsec >= 500000000);
+  // Glibc and musl give whole seconds, cut off.
+  return nanosleep(&request, &remaining) == 0 ? 0 : (unsigned)remaining.tv_sec;
 }
 
 int usleep(unsigned microseconds) {

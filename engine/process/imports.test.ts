@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { LINUX_ERRNO, WASI_ERRNO } from '../signals/index.ts';
-import { launch, SA_SIGINFO, settle } from './guests.test-data.ts';
+import { EINTR, launch, SA_SIGINFO, settle } from './guests.test-data.ts';
 import { Process, ProcessError, signalImports } from './index.ts';
 
 const { EPERM, ESRCH, EAGAIN, ENOMEM, EFAULT, EINVAL, ENOSYS } = LINUX_ERRNO;
@@ -163,6 +163,32 @@ describe('bobbin:signal', () => {
     );
     process.run({ fuel: 100 });
     expect(log).toEqual([0, (1 << 9) | (1 << 1), 0, ~(1 << 8) & ~(1 << 18), 77]);
+  });
+
+  it('has slept to the end where its time is over as a signal comes', async () => {
+    let time = 0;
+    const clock = { now: () => time, at: () => () => {} };
+    const text = `(func $h (param i32) (call $log (local.get 0))) (elem (table $handlers) (i32.const 2) func $h)
+      (func (export "_start") (result i32) (call $install (i32.const 10) (i32.const 2) (i32.const 0) (i64.const 0))
+        (i64.store (i32.const 64) (i64.const -1)) (call $sleep (i32.const 10)))`;
+    for (const [at, result, left] of [
+      [9.5, EINTR, 500_000n],
+      [10, 0, -1n],
+      [11, 0, -1n],
+    ] as const) {
+      time = 0;
+      const { process, log, exports } = await launch(text, { clock });
+      process.run({ fuel: 100 });
+      expect(process.state).toBe('blocked');
+      time = at;
+      process.kill('SIGUSR1');
+      process.run({ fuel: 100 });
+      expect(process.status).toEqual({ kind: 'exited', status: 0, results: [result] });
+      expect(log).toEqual([10]);
+      const view = new DataView((exports.memory as WebAssembly.Memory).buffer);
+      if (left >= 0n) expect([view.getBigInt64(64, true), view.getBigInt64(72, true)]).toEqual([0n, left]);
+      else expect(view.getBigInt64(64, true)).toBe(-1n);
+    }
   });
 
   it('lets guests signal each other where the host says so', async () => {

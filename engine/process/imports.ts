@@ -250,9 +250,12 @@ class SignalFunctions {
     return this.#wait('nanosleep', {
       start: (done) => clock.at(deadline, () => done(0)),
       interrupted: () => {
+        const left = deadline - clock.now();
+        // As in the kernel (hrtimer_nanosleep): it is over, whatever else has come.
+        if (left <= 0) return 0;
         try {
           const view = this.#memory.optional(pointer(remaining), SIZE.timespec);
-          if (view !== null) writeTimespec(view, deadline - clock.now());
+          if (view !== null) writeTimespec(view, left);
           return -this.#errno.EINTR;
         } catch (error) {
           if (error instanceof SignalError) return -this.#errno[error.errno];

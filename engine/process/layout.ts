@@ -87,8 +87,9 @@ function duration(view: DataView, at: number, unitsPerSecond: bigint): number | 
   return Number(seconds) * 1000 + (Number(fraction) * 1000) / Number(unitsPerSecond);
 }
 
+/** Parts of a unit are cut off, as the kernel does; what is off by less than a nanosecond is the inexactness of numbers. */
 function writeDuration(view: DataView, at: number, milliseconds: number, unitsPerMillisecond: number): void {
-  const units = Math.round(Math.max(milliseconds, 0) * unitsPerMillisecond);
+  const units = Math.floor((Math.max(milliseconds, 0) + 5e-7) * unitsPerMillisecond);
   const perSecond = unitsPerMillisecond * 1000;
   view.setBigInt64(at, BigInt(Math.floor(units / perSecond)), true);
   view.setBigInt64(at + 8, BigInt(units % perSecond), true);

@@ -85,6 +85,19 @@ describe('poll_oneoff', () => {
     expect(guest.asked).toEqual([]);
   });
 
+  it('sleeps for less than a millisecond', async () => {
+    const times: number[] = [];
+    for (let round = 0; round < 40; round++) {
+      const guest = await poll([{ clock: 1, timeout: 100_000n }]);
+      const from = performance.now();
+      await events(guest.start());
+      times.push(performance.now() - from);
+    }
+    expect(Math.min(...times)).toBeGreaterThanOrEqual(0.1);
+    // The machine may have other things to do; with timers of the host's each takes at least 1.
+    expect(Math.min(...times)).toBeLessThan(0.9);
+  });
+
   it('does not sleep until a time that is past', async () => {
     const guest = await poll([
       { clock: 0, flags: 1, timeout: 5n },

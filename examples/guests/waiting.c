@@ -138,6 +138,67 @@ static void waiting(void) {
   defaults();
 }
 
+static void note_number(long number) {
+  char text[24];
+  snprintf(text, sizeof text, "%ld", number);
+  note(text);
+}
+
+static void set(long milliseconds) {
+  struct itimerval value = {.it_value = {milliseconds / 1000, milliseconds % 1000 * 1000}};
+  if (setitimer(ITIMER_REAL, &value, 0) != 0) note("setitimer failed");
+}
+
+// What is left of a time, in the units of each call.
+static void remainders(void) {
+  static const int soon[] = {20, 200, 450}, left[] = {300, 900, 1300, 1700, 2300, 2700, 29900};
+  install(SIGALRM, plain, 0, set_of(0));
+  for (size_t i = 0; i < sizeof soon / sizeof *soon; i++) {
+    timer(soon[i], 0);
+    note_number(sleep((unsigned)i + 1));
+  }
+  report("sleep gives whole seconds");
+
+  for (size_t i = 0; i < sizeof left / sizeof *left; i++) {
+    set(left[i]);
+    note_number(alarm(0));
+  }
+  report("alarm gives the nearest ones, but none of what is left");
+
+  struct itimerval value = {.it_interval = {1, 1}, .it_value = {7, 999999}}, seen;
+  setitimer(ITIMER_REAL, &value, 0);
+  getitimer(ITIMER_REAL, &seen);
+  note_number((long)seen.it_value.tv_sec);
+  note_number((long)seen.it_interval.tv_sec);
+  note_number((long)seen.it_interval.tv_usec);
+  for (int i = 0; i < 4; i++) {
+    static const int intervals[] = {999999, 1001, 123457, 7};
+    value.it_interval = (struct timeval){0, intervals[i]};
+    setitimer(ITIMER_REAL, &value, &seen);
+    getitimer(ITIMER_REAL, &seen);
+    note_number((long)seen.it_interval.tv_usec);
+  }
+  set(0);
+  report("intervals are as they were set");
+
+  struct timespec rest = {9, 9};
+  timer(30, 0);
+  note(error(nanosleep(&(struct timespec){1, 999999999}, &rest)));
+  note(rest.tv_sec == 1 && rest.tv_nsec > 500000000 && rest.tv_nsec < 975000000 ? "rest" : "another rest");
+  note(error(nanosleep(&(struct timespec){0, 1000}, &rest)));
+  note(rest.tv_sec == 1 ? "untouched" : "written");
+  timer(20, 0);
+  note(error(usleep(400000)));
+  report("nanosleep and usleep");
+
+  struct timespec from;
+  clock_gettime(CLOCK_MONOTONIC, &from);
+  for (int i = 0; i < 200; i++) nanosleep(&(struct timespec){0, 100000}, 0);
+  note(elapsed(&from) >= 20 ? "waited" : "did not wait");
+  report("200 sleeps of a tenth of a millisecond");
+  defaults();
+}
+
 static void errors(void) {
   struct itimerval value = {.it_value = {0, 1000000}};
   note(error(setitimer(ITIMER_REAL, &value, 0)));
@@ -162,6 +223,7 @@ static void errors(void) {
 
 int main(void) {
   waiting();
+  remainders();
   errors();
   return 0;
 }
