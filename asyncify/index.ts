@@ -9,6 +9,7 @@ export {
 } from './instrument/binaryen/index.ts';
 export type { Linking } from './instrument/frames/state.ts';
 export type { AtomicsOptions, AtomicWaits, SharedMemories } from './lower/atomics.ts';
+export type { HostFrame, TransparentOptions } from './lower/transparent/index.ts';
 export {
   decodeManifest,
   encodeManifest,

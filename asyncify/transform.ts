@@ -23,6 +23,7 @@ import { type EpochWord, type Poll, yieldPoints } from './instrument/polls.ts';
 import { Asm } from './lower/asm.ts';
 import {
   type AtomicsOptions,
+  composed,
   inSource,
   lowerAtomics,
   type Origins,
@@ -34,12 +35,13 @@ import { Build, type Replacements } from './lower/build.ts';
 import { HIDDEN_EXPORTS, RUNTIME_MODULE } from './lower/interface.ts';
 import { lowerLegacyExceptions, usesLegacyExceptions } from './lower/legacy.ts';
 import { T } from './lower/runtime-types.ts';
+import { type HostFrame, lowerTransparent, type TransparentOptions } from './lower/transparent/index.ts';
 import { describeOutput, refuseTransformed, withManifest } from './manifest.ts';
 import { type ModuleInfo, validate } from './validate/index.ts';
 
 export const DEFAULT_EPOCH_WORD: EpochWord = 'shared';
 
-export interface TransformOptions extends AtomicsOptions {
+export interface TransformOptions extends AtomicsOptions, TransparentOptions {
   /**
    * `linked` (the default): the output links with other transformed modules of its store, and suspensions pass between
    * them. `closed`: it links with the host only, and is a little faster; a suspension meeting an import is unhandled, and no other
@@ -79,6 +81,8 @@ export interface Transformed {
   /** False: the module needs nothing of the runtime and the bytes are the ones that went in. */
   readonly changed: boolean;
   readonly instrumented: readonly Explanation[];
+  /** The imported functions that are taken for such as only call back, and whether their frames are gone. */
+  readonly hostFrames: readonly HostFrame[];
 }
 
 /**
@@ -98,24 +102,47 @@ export function transformModule(source: Module, bytes: Uint8Array, options: Tran
   refuseTransformed(source);
   refuseRuntimeTypes(source.recGroups);
   const info = validate(source);
-  const lowered = lowerAtomics(info, options);
-  if (lowered === null) return transformValid(info, bytes, options);
-  return inSource(lowered.origins, () => transformValid(validate(lowered.module), bytes, options, lowered.origins));
+  const { valid, origins, hostFrames } = lowerForHost(info, options);
+  return inSource(origins, () => transformValid(valid, bytes, options, hostFrames, origins));
 }
 
-/** @param origins where atomics have been lowered already: what the source was */
+/** What a module is made before it is analysed. */
+export interface ForHost {
+  readonly valid: ModuleInfo;
+  /** What the source was; undefined: it is the source. */
+  readonly origins: Origins | undefined;
+  readonly hostFrames: readonly HostFrame[];
+}
+
+/** The steps that make calls of the host, or take them away. */
+export function lowerForHost(info: ModuleInfo, options: TransformOptions): ForHost {
+  const atomics = lowerAtomics(info, options);
+  const valid = atomics === null ? info : validate(atomics.module);
+  const none = { lowered: null, frames: [] };
+  const asked = options.transparent !== undefined || isHosted(options);
+  const { lowered, frames } = asked ? lowerTransparent(valid, options) : none;
+  const hostFrames = atomics === null ? frames : frames.filter(({ func }) => func < info.importedFuncs);
+  if (lowered === null) return { valid, origins: atomics?.origins, hostFrames };
+  const origins = atomics === null ? lowered.origins : composed(atomics.origins, lowered.origins);
+  return { valid: validate(lowered.module), origins, hostFrames };
+}
+
+/** Whether a host can suspend the module. */
+function isHosted({ suspending, yields, atomicWaits }: TransformOptions): boolean {
+  return suspending !== undefined || (yields ?? 'none') !== 'none' || (atomicWaits ?? 'native') !== 'native';
+}
+
+/** @param origins where something has been lowered already: what the source was */
 function transformValid(
   valid: ModuleInfo,
   bytes: Uint8Array,
   options: TransformOptions,
+  hostFrames: readonly HostFrame[],
   origins?: Origins,
 ): Transformed {
   let info = valid;
   const linking = options.linking ?? 'linked';
-  const hosted =
-    options.suspending !== undefined ||
-    (options.yields ?? 'none') !== 'none' ||
-    (options.atomicWaits ?? 'native') !== 'native';
+  const hosted = isHosted(options);
   const concerned = (suspensions: Suspensions): boolean =>
     hosted || origins !== undefined || isConcerned(info, suspensions, linking);
   if (usesLegacyExceptions(info.module) && concerned(analyse(info, linking, hostOf(info, options)))) {
@@ -124,7 +151,7 @@ function transformValid(
   const host = hostOf(info, options);
   const suspensions = analyse(info, linking, host);
   if (!concerned(suspensions)) {
-    return { bytes: new Uint8Array(bytes), changed: false, instrumented: [] };
+    return { bytes: new Uint8Array(bytes), changed: false, instrumented: [], hostFrames };
   }
   checkNames(info.module);
   checkDepth(info);
@@ -146,6 +173,7 @@ function transformValid(
     bytes: encode(withManifest(transformer.run(), manifest)),
     changed: true,
     instrumented: explained(transformer.instrumented, suspensions, origins),
+    hostFrames,
   };
 }
 
@@ -184,10 +212,12 @@ function chainOf(suspensions: Suspensions, start: FuncIdx, origins: Origins | un
     seen.add(index);
     const reason = suspensions.reason(index);
     const func = origins === undefined ? index : origins.func(index);
-    if (reason === null || func === null) break;
+    if (reason === null) break;
+    index = reason.via;
+    // What was added says no more than the instruction it stands for.
+    if (func === null) continue;
     const instr = reason.instr === null ? null : (origins?.instr(reason.instr) ?? reason.instr);
     chain.push({ func, instr, text: (instr === null ? null : reasonOf(instr)) ?? reason.text });
-    index = reason.via;
   }
   return chain;
 }

@@ -1,6 +1,6 @@
 import { describe, namesOf } from '../asyncify/binary/index.ts';
-import type { Module } from '../asyncify/binary/module.ts';
-import { decode, type Explanation, type TransformOptions, transformModule } from '../asyncify/index.ts';
+import { importsOf, type Module } from '../asyncify/binary/module.ts';
+import { decode, type Explanation, type HostFrame, type TransformOptions, transformModule } from '../asyncify/index.ts';
 
 /** A function of the module that went in, with its name from the `name` section. */
 export interface NamedFunction {
@@ -21,6 +21,14 @@ export interface Step {
 export interface Instrumented {
   readonly func: NamedFunction;
   readonly chain: readonly Step[];
+}
+
+/** An imported function that is taken for one that only calls back. */
+export interface NamedHostFrame {
+  /** `module.name` */
+  readonly import: string;
+  /** Why its calls are made by way of the host all the same; null: they are not. */
+  readonly kept: string | null;
 }
 
 /**
@@ -46,4 +54,13 @@ export function nameExplanations(module: Module, explanations: readonly Explanat
       reason: step.text,
     })),
   }));
+}
+
+/** Gives the imports their names. */
+export function nameHostFrames(module: Module, frames: readonly HostFrame[]): NamedHostFrame[] {
+  const imports = importsOf(module, 'func');
+  return frames.map(({ func, kept }) => {
+    const { module: from, name } = imports[func] as (typeof imports)[number];
+    return { import: `${from}.${name}`, kept };
+  });
 }

@@ -50,6 +50,17 @@ export interface Origins {
   instr(lowered: Instr): Instr;
 }
 
+/** Those of a module that was lowered twice. */
+export function composed(first: Origins, second: Origins): Origins {
+  return {
+    func(index) {
+      const func = second.func(index);
+      return func === null ? null : first.func(func);
+    },
+    instr: (lowered) => first.instr(second.instr(lowered)),
+  };
+}
+
 export interface LoweredAtomics {
   readonly module: Module;
   readonly origins: Origins;

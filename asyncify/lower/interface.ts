@@ -17,6 +17,8 @@ export const HIDDEN_EXPORTS = { raw: 'bobbin:raw:', tag: 'bobbin:tag:' } as cons
  * an import runs; the globals `fuel`, `epoch` and `pending`; `refuel` `(i32) -> i32`, the `swap` of `fuel`; `suspend` `() -> ()`, which
  * sets `pending`; and `epochMemory`, the shared memory whose word at address 0 is polled in the place of `epoch`, where there is one.
  *
+ * Where nothing is exported as `__stack_pointer` and the module has a global that is it by all signs: that, `stackPointer`.
+ *
  * Where the module can hand its own continuation objects to the host: `contType` `(any) -> i32`, the number of the object's type times
  * CONT_STATES plus its CONT_STATE, or -1 where the value is none that can be run; and by type `cont` `($ct, params) -> $cont`, which
  * consumes it, and `contResults` `() -> results`.
@@ -38,6 +40,7 @@ export const HOST_EXPORTS = {
   cont: (type: number): string => `bobbin:cont:${type}`,
   contResults: (type: number): string => `bobbin:cont-results:${type}`,
   contType: 'bobbin:cont-type',
+  stackPointer: 'bobbin:stack-pointer',
 } as const;
 
 /** What `contType` finds of a continuation object. */

@@ -51,6 +51,13 @@ export interface ProcessTransform extends AtomicsOptions {
   readonly optimizeLevel?: NonNullable<BinaryenOptions['optimizeLevel']>;
   /** Imports that suspend beside those of WASI, `bobbin:signal` and `bobbin:threads`, `module.name` or `module.*`. */
   readonly suspending?: readonly string[];
+  /** Imports that only call back; default: Emscripten's. */
+  readonly transparent?: readonly string[];
+}
+
+/** What `--transparent` says; `none` stands for none at all. */
+export function transparentNames(names: readonly string[] | undefined): Pick<ProcessTransform, 'transparent'> {
+  return names === undefined ? {} : { transparent: names.filter((name) => name !== 'none') };
 }
 
 /** Throws {@link UsageError}. */

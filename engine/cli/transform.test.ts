@@ -87,3 +87,20 @@ it('suspending waits make what a process can run, and are explained', async () =
     '--shared-memories is keep or plain, not "none"',
   );
 });
+
+it('explains which imports that only call back are called without the host', async () => {
+  const call = '(call $x (i32.const 1))';
+  const text = (table: string): string =>
+    `(module (import "env" "invoke_v" (func $x (param i32))) ${table} (func (export "_start") ${call}))`;
+  writeFileSync(at('table.wasm'), await parseText(text('(table 1 funcref)')));
+  writeFileSync(at('none.wasm'), await parseText(text('')));
+  const explained = async (file: string, ...more: string[]): Promise<string> =>
+    transform(false, at(file), '-o', at('out.wasm'), '--yield', 'fuel', '--explain', ...more);
+  expect(await explained('table.wasm')).toContain('env.invoke_v: called without the host\n');
+  expect(await explained('none.wasm')).toContain(
+    'env.invoke_v: called by way of the host, as nothing tells which table',
+  );
+  expect(await explained('table.wasm', '--transparent', 'none')).not.toContain('invoke_v');
+  expect(await explained('table.wasm', '--transparent', 'env.*')).toContain('env.invoke_v: called without the host\n');
+  expect(await explained('table.wasm', '--instrumenter', 'binaryen')).toContain('as Asyncify cannot');
+});

@@ -1,8 +1,21 @@
 import { transformModule } from '../../asyncify/index.ts';
-import { type Instrumented, type NamedFunction, nameExplanations } from '../explain.ts';
+import {
+  type Instrumented,
+  type NamedFunction,
+  type NamedHostFrame,
+  nameExplanations,
+  nameHostFrames,
+} from '../explain.ts';
 import { type Command, choice, parse, UsageError, writeFile } from './command.ts';
 import { inFile, readModule } from './input.ts';
-import { ATOMICS_OPTIONS, atomicsTransform, PROCESS_OPTIONS, processTransform, transformForProcess } from './load.ts';
+import {
+  ATOMICS_OPTIONS,
+  atomicsTransform,
+  PROCESS_OPTIONS,
+  processTransform,
+  transformForProcess,
+  transparentNames,
+} from './load.ts';
 
 const help = `Usage: bobbin transform IN -o OUT [--linking closed|linked] [--explain]
        bobbin transform IN -o OUT --yield fuel|epoch|none [--instrumenter frames|binaryen] [--explain]
@@ -18,6 +31,8 @@ without blocking the host: what bobbin run otherwise makes of a program each tim
   --instrumenter NAME frames (default), or binaryen: Binaryen's Asyncify pass
   --optimize LEVEL    with binaryen: how hard its optimiser works, 0 to 3 (default 2)
   --suspending NAME   module.name or module.* of imports that suspend as well; may be repeated
+  --transparent NAME  module.name of imports that only call back (* at the end stands for anything), whose calls leave no host frame
+                      in between; may be repeated. Default: what Emscripten makes of setjmp and C++ exceptions. none: no import
   --atomic-waits HOW  native (default), or suspending: waits and notifies in shared memories call functions of the host's,
                       which suspends one thread where the instruction would block all
   --shared-memories HOW
@@ -38,6 +53,7 @@ export const command: Command = {
         ...PROCESS_OPTIONS,
         ...ATOMICS_OPTIONS,
         suspending: { type: 'string', multiple: true },
+        transparent: { type: 'string', multiple: true },
         explain: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
@@ -54,18 +70,21 @@ export const command: Command = {
     if (output === '-' || output === '') throw new UsageError('-o takes the name of a file');
     const linking = choice('linking', values.linking ?? 'linked', ['closed', 'linked']);
     const { instrumenter, yield: yields, optimize, suspending } = values;
+    const transparent = transparentNames(values.transparent);
     const atomics = atomicsTransform(values);
     const forProcess =
       atomics.atomicWaits === 'suspending' ||
       [instrumenter, yields, optimize, suspending].some((value) => value !== undefined);
     if (forProcess && values.linking === 'linked')
       throw new UsageError('what can be interrupted is closed, not linked');
-    const how = { ...processTransform(values), ...atomics, suspending: suspending ?? [] };
+    const how = { ...processTransform(values), ...atomics, ...transparent, suspending: suspending ?? [] };
 
     const input = await readModule(path);
     const { module, bytes } = input;
     const result = await inFile(path, () =>
-      forProcess ? transformForProcess(input, how, io) : transformModule(module, bytes, { linking, ...atomics }),
+      forProcess
+        ? transformForProcess(input, how, io)
+        : transformModule(module, bytes, { linking, ...atomics, ...transparent }),
     );
     writeFile(output, output.endsWith('.wat') ? await print(result.bytes) : result.bytes);
     if (values.explain) {
@@ -73,6 +92,7 @@ export const command: Command = {
       io.out(
         result.changed ? report(nameExplanations(module, result.instrumented), defined) : `${path}: left as it is\n`,
       );
+      io.out(reportFrames(nameHostFrames(module, result.hostFrames)));
     }
     return 0;
   },
@@ -95,6 +115,14 @@ function report(functions: readonly Instrumented[], defined: number): string {
     }
   }
   return `${lines.join('\n')}\n`;
+}
+
+function reportFrames(frames: readonly NamedHostFrame[]): string {
+  if (frames.length === 0) return '';
+  const lines = frames.map(({ import: name, kept }) =>
+    kept === null ? `  ${name}: called without the host` : `  ${name}: called by way of the host, as ${kept}`,
+  );
+  return `\nimports that only call back\n${lines.join('\n')}\n`;
 }
 
 function show({ index, name }: NamedFunction): string {

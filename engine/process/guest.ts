@@ -19,7 +19,10 @@ export const ENTER = '__bobbin_enter';
 const STACK_POINTER = '__stack_pointer';
 
 export interface GuestOptions {
-  /** The exported global of the shadow stack, which the guest must then have. Default: `__stack_pointer` if exported. */
+  /**
+   * The exported global of the shadow stack, which the guest must then have. Default: `__stack_pointer` if exported, or else the one
+   * that the transform has found.
+   */
   readonly stackPointer?: string;
 }
 
@@ -68,8 +71,9 @@ export class Guest {
     this.memory = exports.memory instanceof WebAssembly.Memory ? new GuestMemory(exports.memory) : null;
     const table = exports.__indirect_function_table ?? exports.table;
     this.#table = table instanceof WebAssembly.Table ? table : null;
-    this.#stackPointer = stackPointerOf(exports, options.stackPointer);
-    const swap = exports[HOST_EXPORTS.swap(options.stackPointer ?? STACK_POINTER)];
+    const pointer = options.stackPointer ?? (STACK_POINTER in exports ? STACK_POINTER : HOST_EXPORTS.stackPointer);
+    this.#stackPointer = stackPointerOf(exports, pointer);
+    const swap = exports[HOST_EXPORTS.swap(pointer)];
     this.#swapStackPointer = typeof swap === 'function' ? (swap as (to: number) => number) : null;
     const low = exports.__stack_low;
     this.#stackLow = low instanceof WebAssembly.Global && typeof low.value === 'number' ? low.value >>> 0 : 0;
@@ -218,10 +222,9 @@ export function requireSharedMemory(): void {
   );
 }
 
-function stackPointerOf(exports: WebAssembly.Exports, name: string | undefined): WebAssembly.Global | null {
-  const wanted = name ?? STACK_POINTER;
+function stackPointerOf(exports: WebAssembly.Exports, wanted: string): WebAssembly.Global | null {
   const global = exports[wanted];
-  if (global === undefined && name === undefined) return null;
+  if (global === undefined && wanted === HOST_EXPORTS.stackPointer) return null;
   if (!(global instanceof WebAssembly.Global) || typeof global.value !== 'number') {
     throw new ProcessError(
       'no-stack-pointer',

@@ -1,10 +1,13 @@
 import { refuseRuntimeTypes } from '../../admission.ts';
-import { decode, encode } from '../../binary/index.ts';
-import { type AtomicsOptions, inSource, lowerAtomics, type Origins } from '../../lower/atomics.ts';
+import { decode, encode, importsOf } from '../../binary/index.ts';
+import type { Import } from '../../binary/module.ts';
+import { RefusedError } from '../../errors.ts';
+import { type AtomicsOptions, inSource, type Origins } from '../../lower/atomics.ts';
 import { type Brand, brandFor } from '../../lower/brand.ts';
 import { lowerLegacyExceptions, usesLegacyExceptions } from '../../lower/legacy.ts';
+import { type HostFrame, hostCalls, type TransparentOptions } from '../../lower/transparent/index.ts';
 import { describeOutput, refuseTransformed, withManifest } from '../../manifest.ts';
-import { checkNames, DEFAULT_EPOCH_WORD, explained, hostOf, type Transformed } from '../../transform.ts';
+import { checkNames, DEFAULT_EPOCH_WORD, explained, hostOf, lowerForHost, type Transformed } from '../../transform.ts';
 import { type ModuleInfo, validate } from '../../validate/index.ts';
 import { analyse } from '../analysis.ts';
 import type { EpochWord, Poll } from '../polls.ts';
@@ -12,7 +15,7 @@ import { Instrumenter, withNames } from './instrument.ts';
 import { runAsyncify, type Step } from './pass.ts';
 import { refuseSwitching, refuseTags } from './refuse.ts';
 
-export interface BinaryenOptions extends AtomicsOptions {
+export interface BinaryenOptions extends AtomicsOptions, TransparentOptions {
   /** Yield points, and what they ask. */
   readonly yields: Poll | 'none';
   /** Where the word of `epoch` polls lies. Default `shared`. */
@@ -69,11 +72,10 @@ function instrument(
   const info = validate(withNames(source));
   refuseSwitching(info);
   refuseTags(info);
-  const lowered = lowerAtomics(info, options);
+  const { valid, origins } = lowerForHost(info, { ...options, transparent: [] });
+  const hostFrames = hostFramesOf(info, options);
   const levels = { optimizeLevel, shrinkLevel };
-  if (lowered === null) return instrumentValid(binaryen, info, { ...options, brand }, levels);
-  const { module, origins } = lowered;
-  return inSource(origins, () => instrumentValid(binaryen, validate(module), { ...options, brand }, levels, origins));
+  return inSource(origins, () => instrumentValid(binaryen, valid, { ...options, brand }, levels, hostFrames, origins));
 }
 
 /** @param origins where atomics have been lowered already: what the source was */
@@ -82,6 +84,7 @@ function instrumentValid(
   valid: ModuleInfo,
   options: BinaryenOptions & { readonly brand: Brand },
   levels: { readonly optimizeLevel: number; readonly shrinkLevel: number },
+  hostFrames: readonly HostFrame[],
   origins?: Origins,
 ): Transformed {
   const { yields, onProgress } = options;
@@ -105,8 +108,22 @@ function instrumentValid(
     bytes: encode(withManifest(output, manifest)),
     changed: true,
     instrumented: explained(instrumenter.instrumented, suspensions, origins),
+    hostFrames,
   };
 }
+
+/** The host's frames stay where the pass is used: what stands for them catches exceptions. @throws RefusedError where they were named */
+function hostFramesOf(info: ModuleInfo, { transparent }: BinaryenOptions): HostFrame[] {
+  const calls = hostCalls(info, transparent);
+  const [named] = transparent === undefined ? [] : calls;
+  if (named !== undefined) {
+    const { module, name, at } = importsOf(info.module, 'func')[named.func] as Import;
+    const reason = `import "${module}" "${name}" cannot be transparent: ${NO_HANDLERS}`;
+    throw new RefusedError(reason, { offset: at });
+  }
+  return calls.map(({ func }) => ({ func, kept: NO_HANDLERS }));
+}
+const NO_HANDLERS = 'Asyncify cannot do exception handlers in a function that may suspend';
 
 function level(value: number, max: number, name: string): number {
   if (Number.isInteger(value) && value >= 0 && value <= max) return value;

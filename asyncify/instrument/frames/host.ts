@@ -4,6 +4,7 @@ import { isRef, refType } from '../../binary/types.ts';
 import { Asm, Locals } from '../../lower/asm.ts';
 import { HOST_EXPORTS, OUTCOME, UNWINDING } from '../../lower/interface.ts';
 import { CONT, FRAME, HANDLER, STACK, T } from '../../lower/runtime-types.ts';
+import { STACK_POINTER, stackPointerOf } from '../../lower/transparent/index.ts';
 import { contFuncs, contType, handedOver } from './handed-over.ts';
 import type { Lowering } from './lowering.ts';
 import { frameType, pushParams } from './stubs.ts';
@@ -42,6 +43,7 @@ export class HostInterface {
       const type = kind === 'global' ? info.globals[index] : undefined;
       if (type?.mutable === true && type.type === 'i32') func(HOST_EXPORTS.swap(name), this.#swap(index as GlobalIdx));
     }
+    result.push(...this.#stackPointer());
     const conts = handedOver(info);
     conts.forEach((type, index) => {
       const { start, results } = contFuncs(this.#lowering.stubs, type);
@@ -60,6 +62,20 @@ export class HostInterface {
     const memory = yields?.poll === 'epoch' ? state.epochMemory : null;
     if (memory !== null) result.push({ name: HOST_EXPORTS.epochMemory, kind: 'memory', index: memory, at: -1 });
     return result;
+  }
+
+  /** The stack pointer, where the host would not find it by its name. */
+  #stackPointer(): Export[] {
+    const { info } = this.#lowering;
+    if (info.module.exports.some(({ kind, name }) => kind === 'global' && name === STACK_POINTER)) return [];
+    const pointer = stackPointerOf(info);
+    if (pointer.kind !== 'global') return [];
+    const name = HOST_EXPORTS.stackPointer;
+    const { global } = pointer;
+    return [
+      { name, kind: 'global', index: global, at: -1 },
+      { name: HOST_EXPORTS.swap(name), kind: 'func', index: this.#swap(global), at: -1 },
+    ];
   }
 
   #handlers(): GlobalIdx {
