@@ -1,5 +1,4 @@
 import { lstatSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { FileError } from './errno.ts';
 import type { Folder } from './open.ts';
 import { type FileKind, filetype } from './stat.ts';
@@ -11,7 +10,7 @@ const DIRENT_SIZE = 24;
  * names are those that were there when reading began at cookie 0.
  */
 export function directoryEntries(folder: Folder, room: number, cookie: bigint): Uint8Array {
-  if (cookie === 0n || folder.names.length === 0) folder.names = ['.', '..', ...readdirSync(folder.path)];
+  if (cookie === 0n || folder.names.length === 0) folder.names = ['.', '..', ...readdirSync(folder.directory.self)];
   if (cookie > BigInt(folder.names.length)) throw new FileError('INVAL');
   const parts: Uint8Array[] = [];
   let size = 0;
@@ -24,10 +23,10 @@ export function directoryEntries(folder: Folder, room: number, cookie: bigint): 
   return Buffer.concat(parts).subarray(0, room);
 }
 
-function encode({ names, path }: Folder, at: number): Uint8Array | null {
+function encode({ names, directory }: Folder, at: number): Uint8Array | null {
   const name = names[at] ?? '';
   // What lies above is not the guest's: no number, as for what is not known.
-  const stat = lstatSync(name === '..' ? path : join(path, name), { throwIfNoEntry: false, bigint: true });
+  const stat = lstatSync(name === '..' ? directory.self : directory.at(name), { throwIfNoEntry: false, bigint: true });
   if (stat === undefined) return null;
   const bytes = Buffer.from(name);
   const entry = new Uint8Array(DIRENT_SIZE + bytes.length);

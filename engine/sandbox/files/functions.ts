@@ -1,42 +1,20 @@
-import {
-  closeSync,
-  fdatasyncSync,
-  fstatSync,
-  fsyncSync,
-  ftruncateSync,
-  futimesSync,
-  linkSync,
-  lstatSync,
-  lutimesSync,
-  mkdirSync,
-  readlinkSync,
-  renameSync,
-  rmdirSync,
-  symlinkSync,
-  unlinkSync,
-} from 'node:fs';
-import { sep } from 'node:path';
+import { fdatasyncSync, fstatSync, fsyncSync, ftruncateSync, futimesSync, lstatSync, lutimesSync } from 'node:fs';
 import { type GuestMemory, pointer } from '../../process/index.ts';
 import type { WasiImports } from '../../wasi/index.ts';
 import { type Buffer as GuestBuffer, readBuffers } from '../../wasi/transfer.ts';
+import { bestHolding, type Holding } from './directory.ts';
 import { errno, errnoOf, FileError } from './errno.ts';
 import { directoryEntries } from './folder.ts';
 import type { GivenFolder } from './given.ts';
-import { FDFLAGS, Folder, type HostFile, open } from './open.ts';
-import { type Located, locate } from './paths.ts';
+import { FDFLAGS, Folder, type HostFile } from './open.ts';
+import { pathFunctions } from './path-functions.ts';
+import { locate } from './paths.ts';
+import { RIGHT_READ, RIGHT_WRITE, RIGHTS, RIGHTS_TO_SEEK } from './rights.ts';
 import { FILESTAT_SIZE, filetype, wantedTimes, writeFilestat } from './stat.ts';
 
 /** What a file descriptor of the guest's is. A stream is one that the other functions know by this number. */
 type Entry = { readonly kind: 'stream'; readonly fd: number } | Folder | HostFile;
 
-/** WASI preview 1, `rights`. */
-const RIGHT_READ = 1n << 1n;
-const RIGHT_WRITE = (1n << 6n) | (1n << 8n) | (1n << 22n);
-const RIGHTS = (1n << 29n) - 1n;
-/** What makes wasi-libc take a character device for a terminal is that it lacks these. */
-const RIGHTS_TO_SEEK = (1n << 2n) | (1n << 5n);
-/** `lookupflags`. */
-const FOLLOW = 1;
 const WHENCE = { SET: 0, CUR: 1, END: 2 } as const;
 const LARGEST = 0x7fff_ffff_ffff_ffffn;
 /** How much one call moves at most. */
@@ -50,13 +28,22 @@ export class FileFunctions {
   readonly #entries = new Map<number, Entry>();
   readonly #streams: WasiImports;
   readonly #memory: () => GuestMemory;
+  readonly #isAnchored: boolean;
 
   /** @param streams what provides descriptors 0 to 2 */
-  constructor(streams: WasiImports, folders: readonly GivenFolder[], memory: () => GuestMemory) {
+  constructor(
+    streams: WasiImports,
+    folders: readonly GivenFolder[],
+    memory: () => GuestMemory,
+    holding: Holding = bestHolding(),
+  ) {
+    this.#isAnchored = holding.isAnchored;
     this.#streams = streams;
     this.#memory = memory;
     for (const fd of [0, 1, 2]) this.#entries.set(fd, { kind: 'stream', fd });
-    for (const [at, { host, guest }] of folders.entries()) this.#entries.set(3 + at, new Folder(host, guest));
+    for (const [at, { host, guest }] of folders.entries()) {
+      this.#entries.set(3 + at, new Folder(holding.open(host), guest));
+    }
   }
 
   /** The functions, by their names. */
@@ -64,7 +51,14 @@ export class FileFunctions {
     const own = {
       ...this.#descriptors(),
       ...this.#transfers(),
-      ...this.#paths(),
+      ...pathFunctions({
+        isAnchored: this.#isAnchored,
+        locate: (fd, path, follow, use) => locate(this.#folder(fd).directory, path, follow, use),
+        string: (at, size) => this.#string(at, size),
+        view: (at, size) => this.#view(at, size),
+        write: (at, bytes) => this.#memory().write(pointer(at), bytes),
+        add: (entry) => this.#add(entry),
+      }),
       ...this.#sockets(),
     } as unknown as Record<string, Func>;
     return Object.fromEntries(Object.entries(own).map(([name, func]) => [name, this.#guarded(name, func)]));
@@ -72,7 +66,7 @@ export class FileFunctions {
 
   /** Closes what the guest has left open. */
   close(): void {
-    for (const entry of this.#entries.values()) if (entry.kind === 'file') closeSync(entry.fd);
+    for (const entry of this.#entries.values()) if (entry.kind !== 'stream') entry.close();
     this.#entries.clear();
   }
 
@@ -98,7 +92,7 @@ export class FileFunctions {
       fd_close: (fd: number) => {
         const entry = this.#entry(fd);
         this.#entries.delete(fd);
-        if (entry.kind === 'file') closeSync(entry.fd);
+        if (entry.kind !== 'stream') entry.close();
       },
       fd_renumber: (from: number, to: number) => {
         const entry = this.#entry(from);
@@ -106,7 +100,7 @@ export class FileFunctions {
         if (from === to) return;
         this.#entries.delete(from);
         this.#entries.set(to, entry);
-        if (replaced.kind === 'file') closeSync(replaced.fd);
+        if (replaced.kind !== 'stream') replaced.close();
       },
       fd_prestat_get: (fd: number, at: number) => {
         const view = this.#view(at, 8);
@@ -155,7 +149,7 @@ export class FileFunctions {
         const entry = this.#open(fd);
         const times = wantedTimes(this.#stat(entry), atime, mtime, flags);
         if (entry.kind === 'file') futimesSync(entry.fd, ...times);
-        else lutimesSync(entry.path, ...times);
+        else lutimesSync(entry.directory.self, ...times);
       },
       fd_advise: (fd: number) => void this.#file(fd),
       fd_allocate: (fd: number) => {
@@ -237,98 +231,12 @@ export class FileFunctions {
     };
   }
 
-  #paths() {
-    return {
-      path_open: (
-        fd: number,
-        lookup: number,
-        at: number,
-        size: number,
-        oflags: number,
-        rights: bigint,
-        _inheriting: bigint,
-        fdflags: number,
-        result: number,
-      ) => {
-        const view = this.#view(result, 4);
-        const located = this.#locate(fd, at, size, (lookup & FOLLOW) !== 0);
-        const readable = (rights & RIGHT_READ) !== 0n;
-        const writable = (rights & RIGHT_WRITE) !== 0n;
-        const entry = open(located, { oflags, fdflags, readable, writable });
-        let opened = 0;
-        while (this.#entries.has(opened)) opened++;
-        this.#entries.set(opened, entry);
-        view.setUint32(0, opened, true);
-      },
-      path_create_directory: (fd: number, at: number, size: number) => {
-        mkdirSync(this.#locate(fd, at, size, false).path);
-      },
-      path_filestat_get: (fd: number, lookup: number, at: number, size: number, result: number) => {
-        const { path } = this.#locate(fd, at, size, (lookup & FOLLOW) !== 0);
-        writeFilestat(this.#view(result, FILESTAT_SIZE), lstatSync(path, { bigint: true }));
-      },
-      path_filestat_set_times: (
-        fd: number,
-        lookup: number,
-        at: number,
-        size: number,
-        atime: bigint,
-        mtime: bigint,
-        flags: number,
-      ) => {
-        const { path } = this.#locate(fd, at, size, (lookup & FOLLOW) !== 0);
-        lutimesSync(path, ...wantedTimes(lstatSync(path, { bigint: true }), atime, mtime, flags));
-      },
-      path_link: (fd: number, lookup: number, at: number, size: number, toFd: number, to: number, toSize: number) => {
-        const { path } = this.#locate(fd, at, size, (lookup & FOLLOW) !== 0);
-        linkSync(path, this.#locate(toFd, to, toSize, false).path);
-      },
-      path_readlink: (fd: number, at: number, size: number, to: number, room: number, used: number) => {
-        const target = readlinkSync(this.#locate(fd, at, size, false).path, 'buffer').subarray(0, room);
-        this.#memory().write(pointer(to), target);
-        this.#view(used, 4).setUint32(0, target.length, true);
-      },
-      path_remove_directory: (fd: number, at: number, size: number) => {
-        const { path, isBase } = this.#locate(fd, at, size, false);
-        if (isBase) throw new FileError('INVAL');
-        rmdirSync(path);
-      },
-      path_rename: (fd: number, at: number, size: number, toFd: number, to: number, toSize: number) => {
-        const from = this.#locate(fd, at, size, false);
-        const target = this.#locate(toFd, to, toSize, false);
-        if (from.isBase || target.isBase) throw new FileError('BUSY');
-        renameSync(from.path, target.path);
-        this.#moved(from.path, target.path);
-      },
-      path_unlink_file: (fd: number, at: number, size: number) => {
-        const { path } = this.#locate(fd, at, size, false);
-        if (lstatSync(path).isDirectory()) throw new FileError('ISDIR');
-        unlinkSync(path);
-      },
-      // The descriptor is the third argument of this one alone.
-      path_symlink: (at: number, size: number, fd: number, to: number, toSize: number) => {
-        const target = this.#string(at, size);
-        // Nobody else is to be led out by it either.
-        if (target.startsWith('/')) throw new FileError('NOTCAPABLE');
-        symlinkSync(target, this.#locate(fd, to, toSize, false).path);
-      },
-    };
-  }
-
   #sockets() {
     const refused = (fd: number): void => {
       this.#entry(fd);
       throw new FileError('NOTSOCK');
     };
     return { sock_accept: refused, sock_recv: refused, sock_send: refused, sock_shutdown: refused };
-  }
-
-  /** Folders that are open stay open wherever they are. */
-  #moved(from: string, to: string): void {
-    for (const entry of this.#entries.values()) {
-      if (entry.kind !== 'folder') continue;
-      if (entry.path === from || entry.path.startsWith(from + sep)) entry.path = to + entry.path.slice(from.length);
-    }
   }
 
   #entry(fd: number): Entry {
@@ -363,11 +271,17 @@ export class FileFunctions {
   }
 
   #stat(entry: Folder | HostFile) {
-    return entry.kind === 'file' ? fstatSync(entry.fd, { bigint: true }) : lstatSync(entry.path, { bigint: true });
+    return entry.kind === 'file'
+      ? fstatSync(entry.fd, { bigint: true })
+      : lstatSync(entry.directory.self, { bigint: true });
   }
 
-  #locate(fd: number, at: number, size: number, follow: boolean): Located {
-    return locate(this.#folder(fd).path, this.#string(at, size), follow);
+  /** @returns the lowest number that is free */
+  #add(entry: Entry): number {
+    let fd = 0;
+    while (this.#entries.has(fd)) fd++;
+    this.#entries.set(fd, entry);
+    return fd;
   }
 
   #string(at: number, size: number): string {

@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
+import type { Directory } from './directory.ts';
 import { FileError } from './errno.ts';
 import type { Located } from './paths.ts';
 
@@ -11,16 +12,19 @@ export const FDFLAGS = { APPEND: 1, DSYNC: 2, NONBLOCK: 4, RSYNC: 8, SYNC: 16 } 
 /** A folder that the guest has open. */
 export class Folder {
   readonly kind = 'folder';
-  /** On the host; renaming it changes it. */
-  path: string;
+  readonly directory: Directory;
   /** What the guest calls it, where it was given. */
   readonly given: string | null;
   /** Its names as they were when reading them began. */
   names: readonly string[] = [];
 
-  constructor(path: string, given: string | null = null) {
-    this.path = path;
+  constructor(directory: Directory, given: string | null = null) {
+    this.directory = directory;
     this.given = given;
+  }
+
+  close(): void {
+    this.directory.close();
   }
 }
 
@@ -58,6 +62,10 @@ export class HostFile {
     );
   }
 
+  close(): void {
+    closeSync(this.fd);
+  }
+
   /** Its size. */
   get end(): bigint {
     return fstatSync(this.fd, { bigint: true }).size;
@@ -93,14 +101,19 @@ export interface OpenOptions {
 }
 
 /** open(2). @throws FileError, and errors of node:fs */
-export function open({ path }: Located, { oflags, fdflags, readable, writable }: OpenOptions): Folder | HostFile {
+export function open(
+  { directory, name, path }: Located,
+  { oflags, fdflags, readable, writable }: OpenOptions,
+): Folder | HostFile {
   const wants = (flag: keyof typeof OFLAGS): boolean => (oflags & OFLAGS[flag]) !== 0;
   if (wants('CREAT') && wants('DIRECTORY')) throw new FileError('INVAL');
   const stat = lstatSync(path, { throwIfNoEntry: false });
   if (stat !== undefined && wants('CREAT') && wants('EXCL')) throw new FileError('EXIST');
   if (stat?.isDirectory()) {
     if (writable || wants('TRUNC') || wants('CREAT')) throw new FileError('ISDIR');
-    return new Folder(path);
+    const entered = directory.enter(name);
+    if (entered === null) throw new FileError('NOTDIR');
+    return new Folder(entered);
   }
   if (stat?.isSymbolicLink()) throw new FileError('LOOP');
   if (wants('DIRECTORY')) throw new FileError(stat === undefined ? 'NOENT' : 'NOTDIR');
