@@ -31,6 +31,7 @@ export async function bundle(): Promise<void> {
       scheduler: 'engine/scheduler/index.ts',
       timeline: 'engine/timeline/index.ts',
       threads: 'engine/threads/index.ts',
+      wasi: 'engine/sandbox/index.ts',
       asyncify: 'asyncify/index.ts',
       continuations: 'continuations/index.ts',
     },

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import type { StandardStreams } from './streams.ts';
+import type { StandardStreams } from '../sandbox/index.ts';
 
 /** What a command reads and writes beside files. */
 export interface Io {

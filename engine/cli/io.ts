@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
+import { standardStreams } from '../sandbox/index.ts';
 import type { Io } from './command.ts';
-import { standardStreams } from './streams.ts';
 
 /** What a shell reports for a program that a broken pipe ended. */
 const BROKEN_PIPE_STATUS = 141;
