@@ -9,7 +9,18 @@ import {
   type SubType,
   type TypeIdx,
 } from './binary/index.ts';
-import type { Elem, Export, Expr, Func, Global, Import, Module, Table, Tag } from './binary/module.ts';
+import {
+  type Elem,
+  type Export,
+  type Expr,
+  type Func,
+  type Global,
+  type Import,
+  type Module,
+  mapEntries,
+  type Table,
+  type Tag,
+} from './binary/module.ts';
 import { RefusedError } from './errors.ts';
 import { analyse, type HostSuspensions, type Suspensions } from './instrument/analysis.ts';
 import { isConcerned, touching, usesExceptions } from './instrument/concern.ts';
@@ -37,7 +48,7 @@ import { lowerLegacyExceptions, usesLegacyExceptions } from './lower/legacy.ts';
 import { T } from './lower/runtime-types.ts';
 import { type HostFrame, lowerTransparent, type TransparentOptions } from './lower/transparent/index.ts';
 import { describeOutput, refuseTransformed, withManifest } from './manifest.ts';
-import { type ModuleInfo, validate } from './validate/index.ts';
+import { type Landmark, type ModuleInfo, validate } from './validate/index.ts';
 
 export const DEFAULT_EPOCH_WORD: EpochWord = 'shared';
 
@@ -145,7 +156,7 @@ function transformValid(
   const hosted = isHosted(options);
   const concerned = (suspensions: Suspensions): boolean =>
     hosted || origins !== undefined || isConcerned(info, suspensions, linking);
-  if (usesLegacyExceptions(info.module) && concerned(analyse(info, linking, hostOf(info, options)))) {
+  if (usesLegacyExceptions(info) && concerned(analyse(info, linking, hostOf(info, options)))) {
     info = validate(lowerLegacyExceptions(info));
   }
   const host = hostOf(info, options);
@@ -274,30 +285,21 @@ class Transformer {
     const { linking, epochWord, checks, brand } = form;
     this.#info = info;
     const yields = host?.yields ?? null;
-    info.module.funcs.forEach((func, at) => {
+    info.landmarks.forEach((list, at) => {
       const index = (info.importedFuncs + at) as FuncIdx;
-      const polls = (instr: Instr, place: number): boolean =>
+      const polls = ({ instr, index: place }: Landmark): boolean =>
         instr.op === 'loop' && yields?.loop(index, place) === true;
-      if (
-        yields?.entry(index) ||
-        func.body.some((instr, place) => suspensions.unwinds(instr) !== null || polls(instr, place))
-      ) {
+      if (yields?.entry(index) || list.some((mark) => suspensions.unwinds(mark.instr) !== null || polls(mark))) {
         this.instrumented.add(index);
       }
-      if (this.instrumented.has(index) || func.body.some(({ op }) => op.startsWith('resume')))
+      if (this.instrumented.has(index) || list.some(({ instr }) => instr.op.startsWith('resume')))
         this.#restructured.add(index);
     });
     this.#build = new Build(info, brand);
-    this.#state = new RuntimeState(
-      this.#build,
-      linking,
-      linking === 'linked' || usesExceptions(info.module),
-      epochWord,
-      {
-        suspending: (host?.suspending.size ?? 0) > 0,
-        checks,
-      },
-    );
+    this.#state = new RuntimeState(this.#build, linking, linking === 'linked' || usesExceptions(info), epochWord, {
+      suspending: (host?.suspending.size ?? 0) > 0,
+      checks,
+    });
     this.#stubs = new Stubs(this.#state);
     const poll = host?.poll === 'fuel' || host?.poll === 'epoch' ? host.poll : null;
     this.#lowering = new Lowering(this.#stubs, suspensions, {
@@ -337,7 +339,7 @@ class Transformer {
         (elem): Elem => ({
           ...elem,
           type: this.#build.ref(elem.type),
-          init: elem.init.map((expr) => lowering.expr(expr)),
+          init: mapEntries(elem.init, (expr) => lowering.expr(expr)),
           mode: elem.mode.kind === 'active' ? { ...elem.mode, offset: lowering.expr(elem.mode.offset) } : elem.mode,
         }),
       ),

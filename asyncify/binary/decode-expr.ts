@@ -1,4 +1,4 @@
-import { READ } from './decode-immediates.ts';
+import { READ, SKIP } from './decode-immediates.ts';
 import type { Expr } from './module.ts';
 import { type Instr, OPCODES, type OpName, PREFIXES } from './opcodes.ts';
 import type { Reader } from './reader.ts';
@@ -22,6 +22,7 @@ interface Row {
   readonly op: OpName;
   readonly names: readonly string[];
   readonly reads: readonly ((reader: Reader) => unknown)[];
+  readonly skips: readonly ((reader: Reader) => void)[];
   readonly structure: Structure;
   readonly namesData: boolean;
 }
@@ -35,6 +36,7 @@ for (const { prefix, code, name, immediates } of OPCODES) {
     op: name,
     names: immediates,
     reads: immediates.map((immediate) => READ[immediate]),
+    skips: immediates.map((immediate) => SKIP[immediate] ?? READ[immediate]),
     structure: STRUCTURE[name] ?? 'none',
     namesData: immediates.includes('data'),
   };
@@ -130,5 +132,18 @@ export function decodeExpr(reader: Reader, mayNameData = true): Expr {
     if (row.structure !== 'none' && closes(reader, open, row.structure, at)) return body;
     if (row.namesData && !mayNameData) reader.fail('data count section required', at);
     body.push(instruction(reader, row, at));
+  }
+}
+
+/** Reads an expression as `decodeExpr` does, with the same errors, and makes nothing of it. */
+export function skipExpr(reader: Reader, mayNameData = true): void {
+  const open: number[] = [];
+  for (;;) {
+    const at = reader.pos;
+    if (at >= reader.end) reader.fail('unexpected end: END opcode expected');
+    const { structure, namesData, skips } = rowAt(reader);
+    if (structure !== 'none' && closes(reader, open, structure, at)) return;
+    if (namesData && !mayNameData) reader.fail('data count section required', at);
+    for (let i = 0; i < skips.length; i++) skips[i]?.(reader);
   }
 }

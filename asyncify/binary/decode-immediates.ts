@@ -120,3 +120,23 @@ export const READ: { readonly [K in ImmediateName]: (reader: Reader) => Immediat
   catches: (reader) => reader.vec(catchClause),
   zero,
 };
+
+/** How an immediate is passed over where that takes less than to read it; what is wrong with it is found all the same. */
+export const SKIP: { readonly [K in ImmediateName]?: (reader: Reader) => void } = {
+  memarg(reader) {
+    const at = reader.pos;
+    const flags = reader.u32();
+    if (flags >= 0x80) reader.fail('malformed memop flags', at);
+    if (flags & 0x40) reader.u32();
+    reader.skipU64();
+  },
+  lanes: (reader) => reader.skip(16),
+  i64: (reader) => reader.skipS64(),
+  f32: (reader) => reader.skip(4),
+  f64: (reader) => reader.skip(8),
+  v128: (reader) => reader.skip(16),
+  labels(reader) {
+    for (let left = reader.count(); left > 0; left--) reader.u32();
+    reader.u32();
+  },
+};

@@ -1,5 +1,5 @@
 import { RefusedError } from '../errors.ts';
-import { decodeExpr } from './decode-expr.ts';
+import { decodeExpr, skipExpr } from './decode-expr.ts';
 import {
   externType,
   globalType,
@@ -16,6 +16,7 @@ import {
   type Data,
   type Elem,
   type Export,
+  type Expr,
   type ExternKind,
   type Func,
   type Global,
@@ -32,6 +33,7 @@ import {
 import { Reader } from './reader.ts';
 import {
   type FuncIdx,
+  type HeapType,
   type MemIdx,
   type RecGroup,
   refType,
@@ -136,16 +138,42 @@ function readElem(reader: Reader): Elem {
     mode = { kind: 'active', target, offset: decodeExpr(reader) };
   }
   const typed = (form & 3) !== 0;
+  const shared = new SharedEntries();
   if (form & 4) {
     const type = typed ? referenceType(reader) : refType('func', true);
-    return { type, init: reader.vec((item) => decodeExpr(item)), mode, at };
+    return { type, init: reader.vec((item) => shared.expr(decodeExpr(item))), mode, at };
   }
   if (typed && reader.byte() !== 0) reader.fail('malformed element kind', reader.pos - 1);
   const init = reader.vec((item) => {
     const start = item.pos;
-    return [{ op: 'ref.func', at: start, func: item.u32() as FuncIdx }] as const;
+    return shared.func(item.u32() as FuncIdx, start);
   });
   return { type: refType('func', false), init, mode, at };
+}
+
+/** Makes equal entries of a segment one. */
+class SharedEntries {
+  readonly #funcs = new Map<FuncIdx, Expr>();
+  readonly #nulls = new Map<HeapType, Expr>();
+
+  func(func: FuncIdx, at: number): Expr {
+    let entry = this.#funcs.get(func);
+    if (entry === undefined) {
+      entry = [{ op: 'ref.func', at, func }];
+      this.#funcs.set(func, entry);
+    }
+    return entry;
+  }
+
+  expr(entry: Expr): Expr {
+    const [only] = entry;
+    if (entry.length !== 1) return entry;
+    if (only?.op === 'ref.func') return this.func(only.func, only.at);
+    if (only?.op !== 'ref.null') return entry;
+    const known = this.#nulls.get(only.heap);
+    if (known === undefined) this.#nulls.set(only.heap, entry);
+    return known ?? entry;
+  }
 }
 
 function readData(reader: Reader): Data {
@@ -176,6 +204,7 @@ function readLocals(reader: Reader, building: Building, func: number): Pick<Func
     const limit = total > MAX_LOCALS ? `${MAX_LOCALS} in a function` : `${MAX_MODULE_LOCALS} in a module`;
     throw new RefusedError(`too many locals: the limit is ${limit}`, { offset: at, func });
   }
+  if (runs.length === 0) return { locals: NO_LOCALS };
   const locals: ValType[] = [];
   for (const [length, type] of runs) for (let i = 0; i < length; i++) locals.push(type);
   const empty = runs.filter(([length]) => length === 0);
@@ -192,12 +221,45 @@ function readCode(reader: Reader, building: Building): void {
     const at = reader.pos;
     const outer = reader.enter(size);
     const locals = readLocals(reader, building, imported + building.funcs.length);
-    const body = decodeExpr(reader, building.dataCount !== null);
+    const start = reader.pos;
+    skipExpr(reader, building.dataCount !== null);
     const endAt = reader.pos - 1;
     reader.leave(outer, 'function body size mismatch: END opcode expected at its end');
-    building.funcs.push({ type, ...locals, body, at, endAt });
+    building.funcs.push(new DecodedFunc(reader.bytes, { type, ...locals, at, start, endAt }));
   }
 }
+
+interface Shape extends Omit<Func, 'body'> {
+  /** Offset of the first instruction. */
+  readonly start: number;
+}
+
+/** A function of a module that was read. Bodies as instructions take thirty times the space of their bytes. */
+class DecodedFunc implements Func {
+  readonly type: TypeIdx;
+  readonly locals: readonly ValType[];
+  declare readonly emptyRuns?: readonly ValType[];
+  readonly at: number;
+  readonly endAt: number;
+  readonly #bytes: Uint8Array;
+  readonly #start: number;
+
+  constructor(bytes: Uint8Array, { type, locals, emptyRuns, at, start, endAt }: Shape) {
+    this.type = type;
+    this.locals = locals;
+    if (emptyRuns !== undefined) this.emptyRuns = emptyRuns;
+    this.at = at;
+    this.endAt = endAt;
+    this.#bytes = bytes;
+    this.#start = start;
+  }
+
+  get body(): Expr {
+    return decodeExpr(new Reader(this.#bytes, this.#start, this.endAt + 1));
+  }
+}
+
+const NO_LOCALS: readonly ValType[] = [];
 
 function inconsistentCode(reader: Reader, at: number): never {
   return reader.fail('function and code section have inconsistent lengths', at);
@@ -273,7 +335,7 @@ function readHeader(reader: Reader): void {
  * not looked at. The result shares no memory with `bytes`.
  */
 export function decode(bytes: Uint8Array): Module {
-  const reader = new Reader(bytes);
+  const reader = new Reader(new Uint8Array(bytes));
   readHeader(reader);
   const building = new Building();
   let last = 0;

@@ -40,6 +40,10 @@ export interface Func {
   readonly locals: readonly ValType[];
   /** Types of declared runs of no locals; encoding drops them. */
   readonly emptyRuns?: readonly ValType[];
+  /**
+   * A decoded module keeps its bodies as bytes, and decodes one each time this is read: so read it once where it is needed, and keep
+   * no more than a few. A copy of such a function by `{ ...func }` has no body of its own.
+   */
   readonly body: Expr;
   /** Offset of the body's first byte (the locals' count). */
   readonly at: number;
@@ -76,6 +80,7 @@ export type SegmentMode<Target> =
   | { readonly kind: 'active'; readonly target: Target; readonly offset: Expr };
 export interface Elem {
   readonly type: RefType;
+  /** One entry each. Equal entries of a decoded module are the same object: a segment can have ten million of them. */
   readonly init: readonly Expr[];
   readonly mode: SegmentMode<TableIdx>;
   readonly at: number;
@@ -137,6 +142,19 @@ export type ImportOf<K extends ExternKind> = Import & { readonly desc: Extract<E
 /** The imports of one kind, in index order. */
 export function importsOf<K extends ExternKind>(module: Pick<Module, 'imports'>, kind: K): ImportOf<K>[] {
   return module.imports.filter((entry): entry is ImportOf<K> => entry.desc.kind === kind);
+}
+
+/** What `map` makes of every entry of an element segment, asked once for all that are the same object. */
+export function mapEntries(init: readonly Expr[], map: (expr: Expr) => Expr): Expr[] {
+  const known = new Map<Expr, Expr>();
+  return init.map((entry) => {
+    let output = known.get(entry);
+    if (output === undefined) {
+      output = map(entry);
+      known.set(entry, output);
+    }
+    return output;
+  });
 }
 
 /** The types of a module by type index: its recursion groups, flattened. */

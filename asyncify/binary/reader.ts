@@ -2,6 +2,9 @@ import { MalformedError } from '../errors.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+/** Most offsets are small: making one of these anew takes longer than to read it. */
+const SMALL: readonly bigint[] = Array.from({ length: 1024 }, (_, value) => BigInt(value));
+
 /**
  * Reads the primitives of the binary format (Wasm 3.0 §5.1–5.2) from a byte range.
  * Every method throws `MalformedError` where the bytes are no such value or run past `end`.
@@ -78,12 +81,34 @@ export class Reader {
     for (let i = 0; i < 7; i++) {
       const byte = this.byte();
       low += (byte & 0x7f) * scale;
-      if (byte < 0x80) return BigInt(low);
+      if (byte < 0x80) return low < SMALL.length ? (SMALL[low] as bigint) : BigInt(low);
       scale *= 128;
     }
     const high = this.#high();
     if (high.length === 3 && (high[2] as number) > 1) this.fail('integer too large', this.pos - 1);
     return join(low, high);
+  }
+
+  /** Passes over what `u64` would read. */
+  skipU64(): void {
+    const start = this.pos;
+    if (this.#skipShort()) return;
+    this.pos = start;
+    this.u64();
+  }
+
+  /** Passes over what `s64` would read. */
+  skipS64(): void {
+    const start = this.pos;
+    if (this.#skipShort()) return;
+    this.pos = start;
+    this.s64();
+  }
+
+  /** Passes over an integer of up to seven bytes, in which nothing can be wrong; false where it has more. */
+  #skipShort(): boolean {
+    for (let i = 0; i < 7; i++) if (this.byte() < 0x80) return true;
+    return false;
   }
 
   s64(): bigint {

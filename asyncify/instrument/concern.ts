@@ -1,10 +1,8 @@
-import type { Module } from '../binary/module.ts';
-import type { Instr, OpName } from '../binary/opcodes.ts';
+import type { OpName } from '../binary/opcodes.ts';
 import { OPCODES } from '../binary/opcodes.ts';
-import type { FuncIdx, HeapType, StorageType, SubType } from '../binary/types.ts';
-import { isRef } from '../binary/types.ts';
+import type { FuncIdx, SubType } from '../binary/types.ts';
 import type { InvalidWhere } from '../errors.ts';
-import type { ModuleInfo } from '../validate/index.ts';
+import { isAbstractCont, type ModuleInfo, namesContinuation } from '../validate/index.ts';
 import type { Suspensions } from './analysis.ts';
 import type { Linking } from './frames/state.ts';
 
@@ -26,14 +24,11 @@ export function isConcerned(info: ModuleInfo, suspensions: Suspensions, linking:
     info.tags.some((type) => info.funcType(type).results.length > 0) ||
     (linking === 'linked' && module.exports.some((entry) => entry.kind === 'tag')) ||
     findContinuationType(info) !== null ||
-    module.funcs.some((func) =>
-      func.body.some((instr) => switching.has(instr.op) || suspensions.unwinds(instr) !== null),
+    info.landmarks.some((list) =>
+      list.some(({ instr }) => switching.has(instr.op) || suspensions.unwinds(instr) !== null),
     )
   );
 }
-
-const isCont = (heap: HeapType): boolean => heap === 'cont' || heap === 'nocont';
-const hasCont = (type: StorageType): boolean => isRef(type) && isCont(type.heap);
 
 /** Where abstract continuation types are named first, with no concrete type declared; null: nowhere. */
 export function findContinuationType(info: ModuleInfo): InvalidWhere | null {
@@ -43,16 +38,20 @@ export function findContinuationType(info: ModuleInfo): InvalidWhere | null {
     info.types.find(typeMentions) ??
     imports.find(
       ({ desc }) =>
-        (desc.kind === 'global' && hasCont(desc.type.type)) || (desc.kind === 'table' && hasCont(desc.type.type)),
+        (desc.kind === 'global' && isAbstractCont(desc.type.type)) ||
+        (desc.kind === 'table' && isAbstractCont(desc.type.type)),
     ) ??
-    tables.find(({ type, init }) => hasCont(type.type) || init?.some(instrMentions)) ??
-    globals.find(({ type, init }) => hasCont(type.type) || init.some(instrMentions)) ??
-    elems.find(({ type, init }) => hasCont(type) || init.some((expr) => expr.some(instrMentions)));
+    tables.find(({ type, init }) => isAbstractCont(type.type) || init?.some(namesContinuation)) ??
+    globals.find(({ type, init }) => isAbstractCont(type.type) || init.some(namesContinuation)) ??
+    elems.find(
+      ({ type, init }) => isAbstractCont(type) || [...new Set(init)].some((expr) => expr.some(namesContinuation)),
+    );
   if (defined !== undefined) return { offset: defined.at ?? 0 };
   for (const [at, func] of funcs.entries()) {
     const index = info.importedFuncs + at;
-    const instr = func.body.find(instrMentions);
-    if (func.locals.some(hasCont) || func.emptyRuns?.some(hasCont)) return { offset: func.at, func: index };
+    const instr = info.landmarks[at]?.find((mark) => namesContinuation(mark.instr))?.instr;
+    if (func.locals.some(isAbstractCont) || func.emptyRuns?.some(isAbstractCont))
+      return { offset: func.at, func: index };
     if (instr !== undefined) return { offset: instr.at, func: index, instruction: instr.op };
   }
   return null;
@@ -61,11 +60,11 @@ export function findContinuationType(info: ModuleInfo): InvalidWhere | null {
 function typeMentions({ comp }: SubType): boolean {
   switch (comp.kind) {
     case 'func':
-      return comp.params.some(hasCont) || comp.results.some(hasCont);
+      return comp.params.some(isAbstractCont) || comp.results.some(isAbstractCont);
     case 'struct':
-      return comp.fields.some((field) => hasCont(field.type));
+      return comp.fields.some((field) => isAbstractCont(field.type));
     case 'array':
-      return hasCont(comp.field.type);
+      return isAbstractCont(comp.field.type);
     case 'cont':
       return true;
     default:
@@ -73,28 +72,11 @@ function typeMentions({ comp }: SubType): boolean {
   }
 }
 
-function instrMentions(instr: Instr): boolean {
-  switch (instr.op) {
-    case 'ref.null':
-      return isCont(instr.heap);
-    case 'block':
-    case 'loop':
-    case 'if':
-    case 'try':
-    case 'try_table':
-      return instr.block.kind === 'value' && hasCont(instr.block.type);
-    case 'select t':
-      return instr.types.some(hasCont);
-    default:
-      return false;
-  }
-}
-
 /** Whether exceptions can pass through the frames of a module that links to no other transformed one. */
-export function usesExceptions(module: Module): boolean {
-  return module.funcs.some((func) =>
-    func.body.some(
-      ({ op }) =>
+export function usesExceptions(info: ModuleInfo): boolean {
+  return info.landmarks.some((list) =>
+    list.some(
+      ({ instr: { op } }) =>
         op === 'try_table' ||
         op === 'throw' ||
         op === 'throw_ref' ||
@@ -108,15 +90,15 @@ export function usesExceptions(module: Module): boolean {
 export function touching(info: ModuleInfo, linking: Linking, suspensions: Suspensions): ReadonlySet<FuncIdx> {
   const callers = new Map<FuncIdx, FuncIdx[]>();
   const queue: FuncIdx[] = [];
-  info.module.funcs.forEach((func, at) => {
+  info.landmarks.forEach((list, at) => {
     const index = (info.importedFuncs + at) as FuncIdx;
     if (suspensions.suspends(index)) queue.push(index);
-    for (const instr of func.body) {
+    for (const { instr } of list) {
       if (instr.op === 'call' || instr.op === 'return_call') {
         if (instr.func >= info.importedFuncs) {
-          const list = callers.get(instr.func);
-          if (list === undefined) callers.set(instr.func, [index]);
-          else list.push(index);
+          const known = callers.get(instr.func);
+          if (known === undefined) callers.set(instr.func, [index]);
+          else known.push(index);
         } else if (linking === 'linked') queue.push(index);
       } else if (switching.has(instr.op) || callsReference.has(instr.op)) queue.push(index);
     }

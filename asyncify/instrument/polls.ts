@@ -2,6 +2,7 @@ import type { Instr } from '../binary/opcodes.ts';
 import type { FuncIdx } from '../binary/types.ts';
 import type { ModuleInfo } from '../validate/index.ts';
 import { boundedLoops } from './bounded-loops.ts';
+import { typeMembers } from './type-members.ts';
 
 /**
  * How a yield point asks whether to yield. `fuel`: a counter, so that the same program with the same budget yields at the same
@@ -50,14 +51,18 @@ class CallGraph {
     this.#info = info;
     for (let func = 0; func < info.funcTypes.length; func++) this.#next.push([]);
     const references = new Map<number, number>();
-    info.module.funcs.forEach((func, at) => {
+    info.landmarks.forEach((list, at) => {
       const targets = new Set<number>();
-      for (const instr of func.body) {
+      for (const { instr } of list) {
         const target = this.#target(instr, references);
         if (target !== null) targets.add(target);
       }
       this.#next[info.importedFuncs + at] = [...targets];
     });
+    const members = typeMembers(info, new Set(references.keys()));
+    for (const [type, node] of references) {
+      this.#next[node] = (members.get(type) ?? []).filter((func) => func >= info.importedFuncs);
+    }
   }
 
   #target(instr: Instr, references: Map<number, number>): number | null {
@@ -74,14 +79,7 @@ class CallGraph {
         if (node === undefined) {
           node = this.#next.length;
           references.set(key, node);
-          const members: number[] = [];
-          for (const func of this.#info.declaredRefs) {
-            const type = this.#info.funcTypes[func];
-            if (func >= this.#info.importedFuncs && type !== undefined && this.#info.isSubType(type, instr.type)) {
-              members.push(func);
-            }
-          }
-          this.#next.push(members);
+          this.#next.push([]);
         }
         return node;
       }

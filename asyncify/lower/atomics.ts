@@ -1,5 +1,5 @@
 import { encodeNames, namesOf, remapNames } from '../binary/index.ts';
-import type { Func, Limits, Memory, Module } from '../binary/module.ts';
+import { type Func, type Limits, type Memory, type Module, mapEntries } from '../binary/module.ts';
 import type { Instr } from '../binary/opcodes.ts';
 import type { FuncIdx, FuncType, LocalIdx, MemIdx, RecGroup, TypeIdx } from '../binary/types.ts';
 import { RefusedError } from '../errors.ts';
@@ -85,7 +85,7 @@ export function lowerAtomics(info: ModuleInfo, options: AtomicsOptions): Lowered
     suspending && isWait(instr) && info.memories[instr.memarg.memory]?.shared === true;
   if (plain && !suspending) refuseWaits(info);
   const used = new Set<AtomicsName>();
-  for (const { body } of module.funcs) for (const instr of body) if (lowers(instr)) used.add(NAMES[instr.op]);
+  for (const list of info.landmarks) for (const { instr } of list) if (lowers(instr)) used.add(NAMES[instr.op]);
   if (used.size === 0 && !plain) return null;
 
   const added = new Added(info, used);
@@ -120,7 +120,7 @@ export function lowerAtomics(info: ModuleInfo, options: AtomicsOptions): Lowered
     start: module.start === null ? null : added.func(module.start),
     elems: module.elems.map((elem) => ({
       ...elem,
-      init: elem.init.map(expr),
+      init: mapEntries(elem.init, expr),
       mode: elem.mode.kind === 'active' ? { ...elem.mode, offset: expr(elem.mode.offset) } : elem.mode,
     })),
     customs: module.customs.map((custom) => {
@@ -138,8 +138,8 @@ export function lowerAtomics(info: ModuleInfo, options: AtomicsOptions): Lowered
 const same = (index: number): number => index;
 
 function refuseWaits(info: ModuleInfo): void {
-  info.module.funcs.forEach((func, at) => {
-    for (const instr of func.body) {
+  info.landmarks.forEach((list, at) => {
+    for (const { instr } of list) {
       if (!isWait(instr) || instr.op === 'memory.atomic.notify') continue;
       if (info.memories[instr.memarg.memory]?.shared !== true) continue;
       throw new RefusedError("a wait on a memory that becomes plain would trap: it needs atomicWaits: 'suspending'", {

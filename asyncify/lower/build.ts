@@ -1,5 +1,16 @@
 import { encodeNames, namesOf, remapNames } from '../binary/index.ts';
-import type { Expr, Func, Global, GlobalType, Import, Limits, Memory, Module, Tag } from '../binary/module.ts';
+import {
+  type Expr,
+  type Func,
+  type Global,
+  type GlobalType,
+  type Import,
+  type Limits,
+  type Memory,
+  type Module,
+  mapEntries,
+  type Tag,
+} from '../binary/module.ts';
 import type { Instr } from '../binary/opcodes.ts';
 import { opcodeOf } from '../binary/opcodes.ts';
 import type {
@@ -234,7 +245,7 @@ export class Build {
       elems: [
         ...parts.elems.map((elem) => ({
           ...elem,
-          init: elem.init.map(expr),
+          init: mapEntries(elem.init, expr),
           mode: elem.mode.kind === 'active' ? { ...elem.mode, offset: expr(elem.mode.offset) } : elem.mode,
         })),
         ...(declared.length === 0

@@ -1,6 +1,6 @@
 import type { BlockType, Catch } from '../binary/immediates.ts';
 import { encodeNames, type Names, namesOf, remapNames } from '../binary/index.ts';
-import type { Func, Module } from '../binary/module.ts';
+import type { Expr, Func, Module } from '../binary/module.ts';
 import type { Instr, OpName } from '../binary/opcodes.ts';
 import {
   type FuncIdx,
@@ -14,7 +14,7 @@ import {
   type ValType,
 } from '../binary/types.ts';
 import { RefusedError } from '../errors.ts';
-import type { ModuleInfo } from '../validate/index.ts';
+import type { Landmark, ModuleInfo } from '../validate/index.ts';
 import { EMPTY, made, valueBlock } from './asm.ts';
 import { type Plan, planBody, Region } from './legacy-plan.ts';
 
@@ -24,13 +24,13 @@ const NONE: readonly ValType[] = [];
 const MAX_LOCALS = 50_000;
 
 /** Whether a function uses legacy exception instructions: all of them stand in, or end, a `try`. */
-function isLegacy(func: Func): boolean {
-  return func.body.some((instr) => instr.op === 'try');
+function isLegacy(list: readonly Landmark[] | undefined): boolean {
+  return list?.some(({ instr }) => instr.op === 'try') === true;
 }
 
 /** Whether a module uses the legacy exception instructions (`try`, `catch`, `catch_all`, `delegate`, `rethrow`). */
-export function usesLegacyExceptions(module: Module): boolean {
-  return module.funcs.some(isLegacy);
+export function usesLegacyExceptions(info: ModuleInfo): boolean {
+  return info.landmarks.some(isLegacy);
 }
 
 /**
@@ -42,11 +42,11 @@ export function usesLegacyExceptions(module: Module): boolean {
  */
 export function lowerLegacyExceptions(info: ModuleInfo): Module {
   const { module } = info;
-  if (!usesLegacyExceptions(module)) return module;
+  if (!usesLegacyExceptions(info)) return module;
   const blocks = new BlockTypes(info);
   const labels = new Map<FuncIdx, readonly number[]>();
   const funcs = module.funcs.map((func, index): Func => {
-    if (!isLegacy(func)) return func;
+    if (!isLegacy(info.landmarks[index])) return func;
     const lowering = new FunctionLowering(info, blocks, func, index);
     const lowered = lowering.lower();
     labels.set((info.importedFuncs + index) as FuncIdx, lowering.labels);
@@ -142,6 +142,7 @@ class FunctionLowering {
   /** For each construct of the source, in order, which of the output's carries its label. */
   readonly labels: number[] = [];
   readonly #func: Func;
+  readonly #body: Expr;
   readonly #index: number;
   readonly #importedFuncs: number;
   readonly #blocks: BlockTypes;
@@ -162,11 +163,13 @@ class FunctionLowering {
     this.#index = index;
     this.#importedFuncs = info.importedFuncs;
     this.#firstExn = info.funcType(func.type).params.length + func.locals.length;
-    this.#plans = planBody(func.body, this.#root).values();
+    this.#body = func.body;
+    this.#plans = planBody(this.#body, this.#root).values();
   }
 
   lower(): Func {
-    const { locals, body, at } = this.#func;
+    const { locals, at } = this.#func;
+    const body = this.#body;
     this.#frames.push({ level: 0, plan: null, tried: 0, clauses: 0, exn: null });
     this.#enterRegion(this.#root, NONE);
     for (const instr of body) this.#instr(instr);

@@ -19,15 +19,18 @@ function step(walk: Walk, instr: Instr): void {
   rule(walk, instr);
 }
 
-/** Checks a body (Wasm 3.0 §3.4.1). @throws InvalidError */
-export function walkBody(info: Context, index: number, func: Func, observer: Observer): void {
+/**
+ * Checks a body (Wasm 3.0 §3.4.1) of a function.
+ *
+ * @throws InvalidError
+ */
+export function walkBody(info: Context, index: number, func: Func, body: Expr, observer: Observer = {}): void {
   const { params, results } = info.funcType(func.type);
   const place = { func: info.importedFuncs + index, endAt: func.endAt };
   const walk = new Walk(info, [...params, ...func.locals], params.length, results, info.globals.length, place);
   for (const type of func.locals) valType(walk, type);
   // Wasm 3.0 §5.5.13 makes no local of a run of none, and with it its type disappears. Engines look at the type all the same.
   for (const type of func.emptyRuns ?? []) valType(walk, type);
-  const { body } = func;
   const { before, after } = observer;
   if (before === undefined && after === undefined) {
     for (let i = 0; i < body.length; i++) step(walk, body[i] as Instr);

@@ -88,7 +88,7 @@ function checkSegments(info: Context): void {
   const { module } = info;
   const globals = info.globals.length;
   for (const { type, init, mode, at } of module.elems) {
-    for (const expr of init) checkConstant(info, expr, type, globals, at);
+    for (const expr of new Set(init)) checkConstant(info, expr, type, globals, at);
     if (mode.kind !== 'active') continue;
     const table = info.tables[mode.target] ?? fail(`unknown table ${mode.target}`, at);
     if (!info.matches(type, table.type)) {

@@ -12,6 +12,7 @@ import {
   type ValType,
 } from '../binary/types.ts';
 import { InvalidError } from '../errors.ts';
+import { type Landmark, landmarksOf } from './landmarks.ts';
 import { TypeSpace } from './subtyping.ts';
 
 /** The typing context of a module (Wasm 3.0 §3.1.1), built once. Every index space starts with the imports. */
@@ -31,6 +32,8 @@ export interface ModuleInfo {
   readonly importedTags: number;
   /** The functions that `ref.func` may name in a body: those that occur outside of all bodies. */
   readonly declaredRefs: ReadonlySet<number>;
+  /** What analyses look at in the bodies of the defined functions, so that they need not read them all. */
+  readonly landmarks: readonly (readonly Landmark[])[];
   /** The composite type behind an index below `types.length`. */
   comp(type: TypeIdx): CompType;
   /** The function type behind an index that names one. */
@@ -73,6 +76,7 @@ export class Context extends TypeSpace implements ModuleInfo {
   readonly importedGlobals: number;
   readonly importedTags: number;
   readonly declaredRefs: ReadonlySet<number>;
+  #landmarks: readonly (readonly Landmark[])[] | null = null;
   readonly #fields = new Map<StructType, Fields>();
 
   constructor(module: Module, types: readonly SubType[], canonical: Int32Array) {
@@ -96,6 +100,16 @@ export class Context extends TypeSpace implements ModuleInfo {
     this.declaredRefs = declaredRefs(module);
   }
 
+  get landmarks(): readonly (readonly Landmark[])[] {
+    this.#landmarks ??= landmarksOf(this.module.funcs);
+    return this.#landmarks;
+  }
+
+  /** Takes the landmarks that validation has seen, so that no body has to be read for them again. */
+  seen(landmarks: readonly (readonly Landmark[])[]): void {
+    this.#landmarks = landmarks;
+  }
+
   /** Kept per type: a few bytes of code may name a struct of many fields. */
   fields(type: StructType): Fields {
     let found = this.#fields.get(type);
@@ -115,7 +129,7 @@ function* constantExpressions(module: Module): Generator<Module['globals'][numbe
   for (const { init } of module.globals) yield init;
   for (const { init } of module.tables) if (init !== null) yield init;
   for (const { init, mode } of module.elems) {
-    yield* init;
+    yield* new Set(init);
     if (mode.kind === 'active') yield mode.offset;
   }
   for (const { mode } of module.datas) if (mode.kind === 'active') yield mode.offset;

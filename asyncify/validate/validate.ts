@@ -1,10 +1,10 @@
-import type { Expr, Module } from '../binary/module.ts';
+import type { Expr, Func, Module } from '../binary/module.ts';
+import type { Instr } from '../binary/opcodes.ts';
 import { type Observer, walkBody } from './body.ts';
 import { checkContents, checkDeclarations } from './declarations.ts';
 import { Context, type ModuleInfo } from './info.ts';
+import { type Landmark, Landmarks } from './landmarks.ts';
 import { checkTypes } from './type-section.ts';
-
-const UNOBSERVED: Observer = {};
 
 /**
  * Validates a module: Wasm 3.0 §3 with legacy exceptions (exception-handling proposal, legacy document), threads, and the
@@ -17,7 +17,16 @@ export function validate(module: Module): ModuleInfo {
   const info = new Context(module, types, canonical);
   checkDeclarations(info);
   checkContents(info);
-  for (const [i, func] of module.funcs.entries()) walkBody(info, i, func, UNOBSERVED);
+  const landmarks = new Landmarks();
+  const seen: (readonly Landmark[])[] = [];
+  for (let i = 0; i < module.funcs.length; i++) {
+    const func = module.funcs[i] as Func;
+    const { body } = func;
+    walkBody(info, i, func, body);
+    for (let at = 0; at < body.length; at++) landmarks.see(body[at] as Instr, at);
+    seen.push(landmarks.take());
+  }
+  info.seen(seen);
   return info;
 }
 
@@ -32,5 +41,5 @@ export function walkFunction(info: ModuleInfo, func: number, observer: Observer,
   const found = info.module.funcs[func];
   if (found === undefined) throw new RangeError(`no defined function ${func}`);
   if (!(info instanceof Context)) throw new RangeError('the typing context must be the result of validate');
-  walkBody(info, func, body === undefined ? found : { ...found, body }, observer);
+  walkBody(info, func, found, body ?? found.body, observer);
 }

@@ -27,8 +27,9 @@ export class Bodies {
     params: number,
   ): Code {
     const { build, suspensions, yields } = this.#lowering;
+    const source = func.body;
     const points = findPoints(
-      func.body,
+      source,
       (instr) => suspensions.unwinds(instr) !== null,
       (at) => (at < 0 ? yields?.points.entry(index) : yields?.points.loop(index, at)) ?? false,
     );
@@ -36,7 +37,7 @@ export class Bodies {
     for (const type of build.vals(func.locals)) locals.add(type);
     const body = new Body(points, locals, (asm) => this.#poll(asm));
     if (points.polls.has(-1)) this.#poll(body.asm);
-    func.body.forEach((instr, at) => {
+    source.forEach((instr, at) => {
       body.instr(this.#instr(instr), at);
     });
     return { locals: locals.declared, body: body.asm.out };

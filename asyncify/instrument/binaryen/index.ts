@@ -88,7 +88,7 @@ function instrumentValid(
   origins?: Origins,
 ): Transformed {
   const { yields, onProgress } = options;
-  const info = usesLegacyExceptions(valid.module) ? validate(lowerLegacyExceptions(valid)) : valid;
+  const info = usesLegacyExceptions(valid) ? validate(lowerLegacyExceptions(valid)) : valid;
   checkNames(info.module);
   const host = hostOf(info, options);
   const suspensions = analyse(info, 'closed', host);

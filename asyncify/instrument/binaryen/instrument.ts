@@ -1,5 +1,15 @@
 import { encodeNames, importsOf, NO_NAMES, namesOf } from '../../binary/index.ts';
-import type { Elem, Export, Func, Global, Import, Module, Table, Tag } from '../../binary/module.ts';
+import {
+  type Elem,
+  type Export,
+  type Func,
+  type Global,
+  type Import,
+  type Module,
+  mapEntries,
+  type Table,
+  type Tag,
+} from '../../binary/module.ts';
 import type { FuncIdx } from '../../binary/types.ts';
 import type { Brand } from '../../lower/brand.ts';
 import { Build } from '../../lower/build.ts';
@@ -53,18 +63,18 @@ export class Instrumenter {
     const { yields, suspending } = host;
     const { poll, epochWord } = asks;
     const refusals = new Refusals(source, suspensions, yields);
-    source.module.funcs.forEach((func, at) => {
+    source.landmarks.forEach((list, at) => {
       const index = (source.importedFuncs + at) as FuncIdx;
-      const suspends = func.body.some(
-        (instr, place) =>
+      const suspends = list.some(
+        ({ instr, index: place }) =>
           suspensions.unwinds(instr) !== null || (instr.op === 'loop' && yields?.loop(index, place) === true),
       );
       if (!suspends && yields?.entry(index) !== true) return;
-      refusals.check(func, index);
+      refusals.check(source.module.funcs[at] as Func, index);
       this.instrumented.add(index);
     });
     this.#build = new Build(source, asks.brand);
-    this.#state = new RuntimeState(this.#build, 'closed', usesExceptions(source.module), epochWord);
+    this.#state = new RuntimeState(this.#build, 'closed', usesExceptions(source), epochWord);
     // Asyncify's memory has to be the last.
     if (poll === 'epoch') void this.#state.epochMemory;
     this.#stubs = new AsyncifyStubs(this.#state);
@@ -109,7 +119,7 @@ export class Instrumenter {
         (elem): Elem => ({
           ...elem,
           type: build.ref(elem.type),
-          init: elem.init.map((expr) => lowering.expr(expr)),
+          init: mapEntries(elem.init, (expr) => lowering.expr(expr)),
           mode: elem.mode.kind === 'active' ? { ...elem.mode, offset: lowering.expr(elem.mode.offset) } : elem.mode,
         }),
       ),

@@ -1,4 +1,4 @@
-import { type Func, type GlobalType, importsOf } from '../../binary/module.ts';
+import { type Expr, type Func, type GlobalType, importsOf } from '../../binary/module.ts';
 import type { Instr, OpName } from '../../binary/opcodes.ts';
 import { OPCODES } from '../../binary/opcodes.ts';
 import { type FuncIdx, type FuncType, isRef, type SubType, type TypeIdx, type ValType } from '../../binary/types.ts';
@@ -68,8 +68,8 @@ export function refuseTags(info: ModuleInfo): void {
 
 /** Refuses a module that has anything of stack switching in it. */
 export function refuseSwitching(info: ModuleInfo): void {
-  info.module.funcs.forEach((func, index) => {
-    for (const instr of func.body) {
+  info.landmarks.forEach((list, index) => {
+    for (const { instr } of list) {
       if (switching.has(instr.op)) {
         refuse('stack switching needs the frames instrumenter', info.importedFuncs + index, instr);
       }
@@ -109,7 +109,8 @@ export class Refusals {
 
   /** @throws RefusedError with function, instruction and offset */
   check(func: Func, index: FuncIdx): void {
-    for (const instr of func.body) {
+    const { body } = func;
+    for (const instr of body) {
       const message = REFUSED.get(instr.op);
       if (message !== undefined) refuse(message, index, instr);
     }
@@ -122,8 +123,8 @@ export class Refusals {
       );
     }
     const locals = [...type.params, ...func.locals];
-    for (const instr of func.body) this.#instr(instr, index, locals);
-    if (!this.#hasReferences(func)) return;
+    for (const instr of body) this.#instr(instr, index, locals);
+    if (!this.#hasReferences(body)) return;
     walkFunction(this.#info, index - this.#info.importedFuncs, {
       after: (instr, at, state) => this.#operands(instr, at, index, state),
     });
@@ -177,8 +178,8 @@ export class Refusals {
   }
 
   /** Operands only: locals, parameters and blocks with references are refused already. */
-  #hasReferences(func: Func): boolean {
-    return func.body.some((instr) => {
+  #hasReferences(body: Expr): boolean {
+    return body.some((instr) => {
       switch (instr.op) {
         case 'global.get':
           return isRef((this.#info.globals[instr.global] as GlobalType).type);

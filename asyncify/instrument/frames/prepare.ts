@@ -2,7 +2,7 @@ import type { Expr, Func } from '../../binary/module.ts';
 import type { Instr } from '../../binary/opcodes.ts';
 import type { FuncIdx } from '../../binary/types.ts';
 import { isRef } from '../../binary/types.ts';
-import { type ModuleInfo, walkFunction } from '../../validate/index.ts';
+import { type ModuleInfo, type Observer, walkFunction } from '../../validate/index.ts';
 import { liveAtPoints } from './liveness.ts';
 import { takeExitsOutOfLoops } from './loop-exits.ts';
 import type { Lowering } from './lowering.ts';
@@ -21,8 +21,9 @@ export interface Prepared {
 export function prepare({ info, suspensions, yields }: Lowering, index: FuncIdx): Prepared {
   const source = info.module.funcs[index - info.importedFuncs] as Func;
   const unwinds = (instr: Instr): boolean => suspensions.unwinds(instr) !== null;
-  const polled = new Set(source.body.filter(({ op }, at) => op === 'loop' && yields?.points.loop(index, at)));
-  const body = exitsTaken(info, index, source, (instr) => polled.has(instr) || unwinds(instr));
+  const { body: original } = source;
+  const polled = new Set(original.filter(({ op }, at) => op === 'loop' && yields?.points.loop(index, at)));
+  const body = exitsTaken(info, index, source, original, (instr) => polled.has(instr) || unwinds(instr));
   const points = findPoints(body, unwinds, (at) =>
     at < 0 ? yields?.points.entry(index) === true : polled.has(body[at] as Instr),
   );
@@ -35,17 +36,21 @@ export function prepare({ info, suspensions, yields }: Lowering, index: FuncIdx)
 }
 
 /** Not where a local without default may be assigned in a loop. */
-function exitsTaken(info: ModuleInfo, index: FuncIdx, func: Func, isPoint: (instr: Instr) => boolean): Expr {
-  const { body, locals } = func;
+function exitsTaken(
+  info: ModuleInfo,
+  index: FuncIdx,
+  { locals }: Func,
+  body: Expr,
+  isPoint: (instr: Instr) => boolean,
+): Expr {
   if (locals.some((type) => isRef(type) && !type.nullable)) return body;
   let heights: number[] | undefined;
   const measure = (): number[] => {
     const result: number[] = [];
-    walkFunction(info, index - info.importedFuncs, {
-      after: (_, at, { operands, controls }) => {
-        result[at] = operands.length - (controls.at(-1)?.height ?? 0);
-      },
-    });
+    const after: Observer['after'] = (_, at, { operands, controls }) => {
+      result[at] = operands.length - (controls.at(-1)?.height ?? 0);
+    };
+    walkFunction(info, index - info.importedFuncs, { after }, body);
     return result;
   };
   return takeExitsOutOfLoops(body, {
