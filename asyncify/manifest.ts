@@ -226,7 +226,7 @@ export function manifestAmong(sections: readonly (Uint8Array | ArrayBuffer)[]): 
 // ---- for the transform
 
 /** The same module with a manifest as its first section. */
-export function withManifest(module: Module, manifest: Manifest): Module {
+export function withManifest<M extends Pick<Module, 'customs'>>(module: M, manifest: Manifest): M {
   const section = {
     name: MANIFEST_SECTION,
     bytes: encodeManifest(manifest),

@@ -1,6 +1,7 @@
 import { refuseRuntimeTypes } from './admission.ts';
 import {
   decode,
+  type EncodableModule,
   encode,
   type FuncIdx,
   type Instr,
@@ -42,7 +43,7 @@ import {
   SUSPENDING_ATOMICS,
 } from './lower/atomics.ts';
 import { type Brand, brandFor } from './lower/brand.ts';
-import { Build, type Replacements } from './lower/build.ts';
+import { Build, type LinkableFunc, type Replacements } from './lower/build.ts';
 import { HIDDEN_EXPORTS, RUNTIME_MODULE } from './lower/interface.ts';
 import { lowerLegacyExceptions, usesLegacyExceptions } from './lower/legacy.ts';
 import { T } from './lower/runtime-types.ts';
@@ -295,7 +296,7 @@ class Transformer {
       if (this.instrumented.has(index) || list.some(({ instr }) => instr.op.startsWith('resume')))
         this.#restructured.add(index);
     });
-    this.#build = new Build(info, brand);
+    this.#build = new Build(info, brand, 'compiled');
     this.#state = new RuntimeState(this.#build, linking, linking === 'linked' || usesExceptions(info), epochWord, {
       suspending: (host?.suspending.size ?? 0) > 0,
       checks,
@@ -310,11 +311,11 @@ class Transformer {
     this.#touching = touching(info, linking, suspensions);
   }
 
-  run(): Module {
+  run(): EncodableModule {
     const { module } = this.#info;
     const lowering = this.#lowering;
     const funcs = module.funcs.map((func, index) => this.#func(func, (this.#info.importedFuncs + index) as FuncIdx));
-    const parts: Replacements = {
+    const parts: Replacements<LinkableFunc> = {
       imports: module.imports.map((entry) => this.#import(entry)),
       funcs,
       tables: module.tables.map(
@@ -350,15 +351,14 @@ class Transformer {
       ),
     };
     this.#state.checks?.finish();
-    return this.#build.finish(parts);
+    return this.#build.link(parts);
   }
 
-  #func(func: Func, index: FuncIdx): Func {
-    const type = this.#build.type(func.type);
-    if (this.#restructured.has(index)) {
-      return { ...func, type, ...translateFunction(this.#lowering, index) };
-    }
-    return { ...func, type, locals: this.#build.vals(func.locals), body: this.#copied(func.body) };
+  #func(func: Func, index: FuncIdx): LinkableFunc {
+    const code = this.#restructured.has(index)
+      ? translateFunction(this.#lowering, index)
+      : { locals: this.#build.vals(func.locals), body: this.#copied(func.body) };
+    return this.#build.compiled(func.type, code);
   }
 
   #copied(body: Expr): Expr {

@@ -2,7 +2,7 @@ import { writeHeapType, writeValType } from './encode-types.ts';
 import type { BlockType, CastImmediate, Catch, Handler, ImmediateName, Immediates, MemArg } from './immediates.ts';
 import type { Expr } from './module.ts';
 import { type Instr, OPCODES, type OpName } from './opcodes.ts';
-import type { LabelIdx } from './types.ts';
+import { type LabelIdx, sameType, type ValType } from './types.ts';
 import { Writer } from './writer.ts';
 
 function writeIndex(writer: Writer, index: number): void {
@@ -25,8 +25,7 @@ function writeBlockType(writer: Writer, block: BlockType): void {
 
 function writeMemArg(writer: Writer, { align, memory, offset }: MemArg): void {
   if (align > 0x3f) throw new RangeError(`no alignment of 2 ** ${align} can be encoded`);
-  writer.u32(memory === 0 ? align : align | 0x40);
-  if (memory !== 0) writer.u32(memory);
+  writer.access(align, memory);
   writer.u64(offset);
 }
 
@@ -82,14 +81,14 @@ export const WRITE: { readonly [K in ImmediateName]: (writer: Writer, value: Imm
   block: writeBlockType,
   label: writeIndex,
   labels: writeLabels,
-  func: writeIndex,
+  func: (writer, index) => writer.index('func', index),
   type: writeIndex,
   type2: writeIndex,
   table: writeIndex,
   table2: writeIndex,
-  memory: writeIndex,
-  memory2: writeIndex,
-  global: writeIndex,
+  memory: (writer, index) => writer.index('memory', index),
+  memory2: (writer, index) => writer.index('memory', index),
+  global: (writer, index) => writer.index('global', index),
   local: writeIndex,
   tag: writeIndex,
   elem: writeIndex,
@@ -141,6 +140,20 @@ export function encodeInstr(writer: Writer, instr: Instr): void {
   const { names, writes } = row;
   const values = instr as unknown as Record<string, never>;
   for (let i = 0; i < names.length; i++) writes[i]?.(writer, values[names[i] as string] as never);
+}
+
+/** Writes the declaration of locals: one entry for each run of equal ones. */
+export function encodeLocals(writer: Writer, locals: readonly ValType[]): void {
+  const runs: { length: number; readonly type: ValType }[] = [];
+  for (const type of locals) {
+    const run = runs.at(-1);
+    if (run !== undefined && sameType(run.type, type)) run.length++;
+    else runs.push({ length: 1, type });
+  }
+  writer.vec(runs, (out, run) => {
+    out.u32(run.length);
+    writeValType(out, run.type);
+  });
 }
 
 /** Writes an expression and its final `end`; `unlikely` is told the writer's length before each branch of that kind. */

@@ -1,4 +1,4 @@
-import { encodeExpr } from './encode-expr.ts';
+import { encodeExpr, encodeLocals } from './encode-expr.ts';
 import {
   EXTERN_CODES,
   writeExternType,
@@ -25,8 +25,23 @@ import {
   type Table,
   type Tag,
 } from './module.ts';
-import { type FuncIdx, sameType, type ValType } from './types.ts';
+import type { FuncIdx, TypeIdx } from './types.ts';
 import { Writer } from './writer.ts';
+
+/** A function whose body is in the binary format already. */
+export interface CompiledFunc {
+  readonly type: TypeIdx;
+  /**
+   * Writes its locals and instructions without their size.
+   * @returns how far from there its unlikely branches are
+   */
+  readonly write: (writer: Writer) => number[];
+}
+
+/** What `encode` takes: a module, some of whose functions may be in the binary format already. */
+export interface EncodableModule extends Omit<Module, 'funcs'> {
+  readonly funcs: readonly (Func | CompiledFunc)[];
+}
 
 type Section = Exclude<SectionName, 'start-of-module'>;
 
@@ -121,25 +136,16 @@ function writeData(writer: Writer, { bytes, mode }: Data): void {
   writer.raw(bytes);
 }
 
-function writeLocals(writer: Writer, locals: readonly ValType[]): void {
-  const runs: { length: number; readonly type: ValType }[] = [];
-  for (const type of locals) {
-    const run = runs.at(-1);
-    if (run !== undefined && sameType(run.type, type)) run.length++;
-    else runs.push({ length: 1, type });
-  }
-  writer.vec(runs, (out, run) => {
-    out.u32(run.length);
-    writeValType(out, run.type);
-  });
-}
-
 /** Writes a function and returns the offsets of its unlikely branches from the start of its body. */
-function writeFunc(writer: Writer, func: Func): number[] {
-  const unlikely: number[] = [];
+function writeFunc(writer: Writer, func: Func | CompiledFunc): number[] {
+  let unlikely: number[] = [];
   writer.sized(() => {
+    if ('write' in func) {
+      unlikely = func.write(writer);
+      return;
+    }
     const start = writer.length;
-    writeLocals(writer, func.locals);
+    encodeLocals(writer, func.locals);
     encodeExpr(writer, func.body, (length) => unlikely.push(length - start));
   });
   return unlikely;
@@ -168,7 +174,7 @@ function list<T>(writer: Writer, items: readonly T[], item: (writer: Writer, val
 }
 
 /** What is between each section's size and its end; nothing where the section need not be there. */
-const CONTENT: { readonly [S in Exclude<Section, 'code'>]: (writer: Writer, module: Module) => void } = {
+const CONTENT: { readonly [S in Exclude<Section, 'code'>]: (writer: Writer, module: EncodableModule) => void } = {
   type: (writer, module) => list(writer, module.recGroups, writeRecGroup),
   import: (writer, module) => list(writer, module.imports, writeImport),
   function: (writer, module) => list(writer, module.funcs, (out, func) => writeTypeIdx(out, func.type)),
@@ -188,7 +194,7 @@ const CONTENT: { readonly [S in Exclude<Section, 'code'>]: (writer: Writer, modu
 };
 
 /** Writes the content of the code section, and to `before` the hints that have to precede it. */
-function writeCode(content: Writer, before: Writer, module: Module): void {
+function writeCode(content: Writer, before: Writer, module: EncodableModule): void {
   const imported = module.imports.filter(({ desc }) => desc.kind === 'func').length;
   const hints: [number, number[]][] = [];
   let func = imported;
@@ -205,7 +211,7 @@ function writeCode(content: Writer, before: Writer, module: Module): void {
  * section it followed. `at` fields are ignored. Throws `RangeError` where an index or immediate cannot be encoded; whether the module is
  * valid is not looked at.
  */
-export function encode(module: Module): Uint8Array<ArrayBuffer> {
+export function encode(module: EncodableModule): Uint8Array<ArrayBuffer> {
   const writer = new Writer();
   writer.raw(Uint8Array.of(0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00));
   for (const section of SECTIONS) {
@@ -216,7 +222,7 @@ export function encode(module: Module): Uint8Array<ArrayBuffer> {
       if (content.length > 0) {
         writer.byte(SECTION_IDS[section]);
         writer.u32(content.length);
-        writer.raw(content.finish());
+        writer.copy(content, 0, content.length);
       }
     }
     for (const custom of module.customs) {

@@ -1,5 +1,5 @@
 export { decode } from './decode.ts';
-export { encode } from './encode.ts';
+export { type CompiledFunc, type EncodableModule, encode } from './encode.ts';
 export * from './immediates.ts';
 export * from './module.ts';
 export * from './names.ts';

@@ -25,6 +25,36 @@ export class Writer {
     this.#length += bytes.length;
   }
 
+  /** A byte that was written. */
+  at(offset: number): number {
+    return this.#bytes[offset] as number;
+  }
+
+  /** Writes what another writer has between two offsets. */
+  copy(from: Writer, start: number, end: number): void {
+    this.#reserve(end - start);
+    const source = from.#bytes;
+    // Mostly a few bytes: a call would take longer.
+    if (end - start > 64) this.#bytes.set(source.subarray(start, end), this.#length);
+    else for (let at = start; at < end; at++) this.#bytes[this.#length + at - start] = source[at] as number;
+    this.#length += end - start;
+  }
+
+  /** An index of a function, global or memory. */
+  index(_space: 'func' | 'global' | 'memory', value: number): void {
+    this.u32(value);
+  }
+
+  /** The alignment, up to 63, and the memory of an access. */
+  access(align: number, memory: number): void {
+    if (memory === 0) {
+      this.byte(align);
+      return;
+    }
+    this.byte(align | 0x40);
+    this.u32(memory);
+  }
+
   /** Throws `RangeError` on what is no 32-bit unsigned integer. */
   u32(value: number): void {
     if (value >>> 0 !== value) throw new RangeError(`${value} is no u32`);

@@ -1,4 +1,4 @@
-import { encodeNames, namesOf, remapNames } from '../binary/index.ts';
+import { type CompiledFunc, type EncodableModule, encodeNames, namesOf, remapNames } from '../binary/index.ts';
 import {
   type Expr,
   type Func,
@@ -11,6 +11,7 @@ import {
   mapEntries,
   type Tag,
 } from '../binary/module.ts';
+import { type Moves, type ObjectBody, ObjectCode } from '../binary/object-code.ts';
 import type { Instr } from '../binary/opcodes.ts';
 import { opcodeOf } from '../binary/opcodes.ts';
 import type {
@@ -45,12 +46,13 @@ export interface Code {
 interface AddedFunc {
   readonly type: TypeIdx;
   readonly name: string;
-  code: Code | null;
+  code: Code | ObjectBody | null;
 }
 
 /** The parts of the source module that lowering replaces; everything else is carried over. */
-export interface Replacements
-  extends Pick<Module, 'funcs' | 'tables' | 'tags' | 'globals' | 'exports' | 'elems' | 'datas' | 'imports'> {
+export interface Replacements<F = Func>
+  extends Pick<Module, 'tables' | 'tags' | 'globals' | 'exports' | 'elems' | 'datas' | 'imports'> {
+  readonly funcs: readonly F[];
   readonly start: FuncIdx | null;
   /** Functions whose blocks are no longer the source's: their label names are dropped. */
   readonly restructured?: ReadonlySet<FuncIdx>;
@@ -75,10 +77,16 @@ export class Build {
   readonly #globalKeys = new Map<string, GlobalIdx>();
   readonly #declared = new Set<FuncIdx>();
   #dummyTag: Tag | null = null;
+  readonly #object: ObjectCode | null;
 
-  constructor(info: ModuleInfo, brand: Brand) {
+  /**
+   * @param form `compiled`: functions are put into the binary format as they are defined, and `link` makes the module; otherwise their
+   * instructions are kept for `finish`
+   */
+  constructor(info: ModuleInfo, brand: Brand, form: 'compiled' | 'instructions' = 'instructions') {
     this.info = info;
     this.#brand = brand;
+    this.#object = form === 'compiled' ? new ObjectCode() : null;
     this.#typeCount = RUNTIME_TYPES + info.types.length;
   }
 
@@ -136,7 +144,12 @@ export class Build {
   define(func: FuncIdx, code: Code): void {
     const added = this.#funcs[func - ADDED - 0x800_0000];
     if (added === undefined) throw new RangeError('not a function of this build');
-    added.code = code;
+    added.code = this.#object === null ? code : this.#object.add(code.locals, code.body);
+  }
+  /** A function of the source's, of a source type, with its code in the output. */
+  compiled(type: TypeIdx, { locals, body }: Code): LinkableFunc {
+    if (this.#object === null) throw new RangeError('not a build of compiled functions');
+    return { type: this.type(type), code: this.#object.add(locals, body) };
   }
   addGlobal(type: GlobalType, init: readonly Instr[], key?: string): GlobalIdx {
     const known = key === undefined ? undefined : this.#globalKeys.get(key);
@@ -194,14 +207,48 @@ export class Build {
     };
   }
 
-  /** The finished module. The parts given hold output types and the indices handed out by this build. */
+  /** The finished module of a build that keeps instructions. The parts given hold output types and the indices handed out by this build. */
   finish(parts: Replacements): Module {
+    const moved = this.#moved();
+    const expr = (code: Expr): Instr[] => code.map((instr) => relocate(instr, moved));
+    const added = this.#funcs.map(({ type, code, name }): Func => {
+      if (code === null || 'write' in code) throw new Error(`function ${name} was reserved and never defined`);
+      return { type, locals: code.locals, body: expr(code.body), at: -1, endAt: -1 };
+    });
+    const funcs = [...parts.funcs.map((entry) => ({ ...entry, body: expr(entry.body) })), ...added];
+    return { ...this.#around(parts, moved), funcs };
+  }
+
+  /** The same for a build of compiled functions. */
+  link(parts: Replacements<LinkableFunc>): EncodableModule {
+    const moved = this.#moved();
+    const linked = (type: TypeIdx, code: ObjectBody): CompiledFunc => ({
+      type,
+      write: (writer) => code.write(writer, moved),
+    });
+    const added = this.#funcs.map(({ type, code, name }) => {
+      if (code === null || !('write' in code)) throw new Error(`function ${name} was reserved and never defined`);
+      return linked(type, code);
+    });
+    const funcs = parts.funcs.map(({ type, code }) => linked(type, code));
+    for (const func of added) funcs.push(func);
+    return { ...this.#around(parts, moved), funcs };
+  }
+
+  #moved(): Moved {
     const { info } = this;
     const source = info.module;
-    const func = this.#mapper(info.importedFuncs, source.funcs.length, this.#importedFuncs.length);
-    const global = this.#mapper(info.importedGlobals, source.globals.length, this.#importedGlobals.length);
-    const memory = (index: number): number => this.memory(index as MemIdx);
-    const moved = { func, global, memory };
+    return {
+      func: this.#mapper(info.importedFuncs, source.funcs.length, this.#importedFuncs.length),
+      global: this.#mapper(info.importedGlobals, source.globals.length, this.#importedGlobals.length),
+      memory: (index) => this.memory(index as MemIdx),
+    };
+  }
+
+  /** Everything but the functions. */
+  #around(parts: Replacements<unknown>, moved: Moved): Omit<Module, 'funcs'> {
+    const { func } = moved;
+    const source = this.info.module;
     const expr = (code: Expr): Instr[] => code.map((instr) => relocate(instr, moved));
     const imports: Import[] = [
       ...parts.imports,
@@ -215,10 +262,6 @@ export class Build {
         ({ name, type }): Import => ({ module: RUNTIME_MODULE, name, at: -1, desc: { kind: 'memory', type } }),
       ),
     ];
-    const added = this.#funcs.map(({ type, code, name }): Func => {
-      if (code === null) throw new Error(`function ${name} was reserved and never defined`);
-      return { type, locals: code.locals, body: expr(code.body), at: -1, endAt: -1 };
-    });
     const declared = [...this.#declared];
     const exprs = (list: readonly Global[]): Global[] => list.map((entry) => ({ ...entry, init: expr(entry.init) }));
     return {
@@ -228,7 +271,6 @@ export class Build {
         ...this.#groups,
       ],
       imports,
-      funcs: [...parts.funcs.map((entry) => ({ ...entry, body: expr(entry.body) })), ...added],
       tables: parts.tables.map((table) => ({ ...table, init: table.init === null ? null : expr(table.init) })),
       memories: [...source.memories, ...this.#memories.map((type): Memory => ({ type, at: -1 }))],
       tags: this.#dummyTag === null ? parts.tags : [...parts.tags, this.#dummyTag],
@@ -332,10 +374,12 @@ export class Build {
 }
 
 /** Where the indices of a space are in the output. */
-export interface Moved {
-  readonly func: (index: number) => number;
-  readonly global: (index: number) => number;
-  readonly memory: (index: number) => number;
+export type Moved = Moves;
+
+/** A function of the output before it is known where others are. */
+export interface LinkableFunc {
+  readonly type: TypeIdx;
+  readonly code: ObjectBody;
 }
 
 const relocated = new Map<string, boolean>();
