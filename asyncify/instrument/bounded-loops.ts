@@ -16,19 +16,49 @@ const CONDITION = 12;
  */
 export function boundedLoops(body: Expr): ReadonlySet<number> {
   const result = new Set<number>();
+  const backs = onlyBranchesBack(body);
+  if (backs.size === 0) return result;
   const ends = matching(body);
+  const assignments = new Assignments(body);
   const open: { readonly end: number; readonly trips: number }[] = [];
   body.forEach((instr, index) => {
     if (instr.op !== 'loop') return;
     while (open.length > 0 && (open.at(-1)?.end ?? 0) < index) open.pop();
     const around = open.at(-1)?.trips ?? 1;
     const end = ends.get(index) ?? body.length;
-    const trips = tripsOf(body, ends, index, end);
+    const trips = tripsOf(body, ends, assignments, { start: index, back: backs.get(index) ?? null, end });
     const bounded = trips !== null && around * trips <= MAX_NESTED;
     if (bounded) result.add(index);
     open.push({ end, trips: bounded ? around * trips : 1 });
   });
   return result;
+}
+
+/** Where locals are assigned. Loops in each other would read the same code again and again. */
+class Assignments {
+  readonly #places = new Map<LocalIdx, number[]>();
+
+  constructor(body: Expr) {
+    body.forEach((instr, index) => {
+      if (instr.op !== 'local.set' && instr.op !== 'local.tee') return;
+      const places = this.#places.get(instr.local);
+      if (places === undefined) this.#places.set(instr.local, [index]);
+      else places.push(index);
+    });
+  }
+
+  /** Whether a local is assigned from one place up to another. */
+  within(local: LocalIdx, from: number, to: number): boolean {
+    const places = this.#places.get(local) ?? [];
+    let low = 0;
+    let high = places.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((places[middle] as number) < from) low = middle + 1;
+      else high = middle;
+    }
+    return low < places.length && (places[low] as number) < to;
+  }
 }
 
 /** Where each construct ends, by where it is opened, and the other way round. */
@@ -47,15 +77,17 @@ function matching(body: Expr): ReadonlyMap<number, number> {
   return result;
 }
 
-function tripsOf(body: Expr, ends: ReadonlyMap<number, number>, start: number, end: number): number | null {
-  const back = onlyBranchBack(body, start, end);
+function tripsOf(
+  body: Expr,
+  ends: ReadonlyMap<number, number>,
+  assignments: Assignments,
+  { start, back, end }: { readonly start: number; readonly back: number | null; readonly end: number },
+): number | null {
   if (back === null) return null;
   const condition = conditionBefore(body, start, back);
   if (condition === null) return null;
   const { counter, from } = condition;
-  for (let index = start; index < end; index++) {
-    if ((index < from || index >= back) && assigns(body[index] as Instr, counter)) return null;
-  }
+  if (assignments.within(counter, start, from) || assignments.within(counter, back, end)) return null;
   let value = startOf(body, ends, start, counter);
   if (value === null) return null;
   const code = body.slice(from, back);
@@ -67,26 +99,38 @@ function tripsOf(body: Expr, ends: ReadonlyMap<number, number>, start: number, e
   return null;
 }
 
-/** The one branch that starts a loop over, a `br_if` of its own level; null: there are others, or it calls something. */
-function onlyBranchBack(body: Expr, start: number, end: number): number | null {
-  let found: number | null = null;
-  let depth = 0;
-  for (let index = start + 1; index < end; index++) {
-    const instr = body[index] as Instr;
+/**
+ * For each loop that calls nothing and that one branch starts over, a `br_if` of its own level, that branch; one walk finds them for all
+ * loops, as they can be nested deeply.
+ */
+function onlyBranchesBack(body: Expr): ReadonlyMap<number, number> {
+  const found = new Map<number, number>();
+  const excluded = new Set<number>();
+  const open: number[] = [];
+  // Loops in these that are open: a call excludes them all, and each is excluded once.
+  let loops: number[] = [];
+  const branch = (label: number, simple: number | null): void => {
+    const target = open[open.length - 1 - label];
+    if (target === undefined || body[target]?.op !== 'loop') return;
+    if (simple === null || label !== 0 || found.has(target)) excluded.add(target);
+    else found.set(target, simple);
+  };
+  body.forEach((instr, index) => {
     if ('block' in instr) {
-      if (instr.op === 'try_table' && instr.catches.some(({ label }) => label === depth)) return null;
-      depth++;
-    } else if (instr.op === 'end') depth--;
-    else if (CALLS.has(instr.op)) return null;
-    else if ('labels' in instr) {
-      if (instr.labels.some((label) => label === depth)) return null;
-    } else if ('cast' in instr) {
-      if (instr.cast.label === depth) return null;
-    } else if ('label' in instr && instr.label === depth) {
-      if (instr.op !== 'br_if' || depth !== 0 || found !== null) return null;
-      found = index;
-    }
-  }
+      if (instr.op === 'try_table') for (const { label } of instr.catches) branch(label, null);
+      open.push(index);
+      if (instr.op === 'loop') loops.push(index);
+    } else if (instr.op === 'end') {
+      const closed = open.pop();
+      if (closed === loops.at(-1)) loops.pop();
+    } else if (CALLS.has(instr.op)) {
+      for (const loop of loops) excluded.add(loop);
+      loops = [];
+    } else if ('labels' in instr) for (const label of new Set(instr.labels)) branch(label, null);
+    else if ('cast' in instr) branch(instr.cast.label, null);
+    else if ('label' in instr) branch(instr.label, instr.op === 'br_if' ? index : null);
+  });
+  for (const loop of excluded) found.delete(loop);
   return found;
 }
 
