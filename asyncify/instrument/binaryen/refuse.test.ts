@@ -292,7 +292,10 @@ it.each(ofModules)('refuses %s', async (_, fields, at, message) => {
 it('refuses more locals than engines allow', async () => {
   const module = decode(await assemble('(module (func) (func))'));
   const locals = Array.from({ length: 50_001 }, () => 'i32' as const);
-  const bytes = encode({ ...module, funcs: module.funcs.map((func, at) => (at === 1 ? { ...func, locals } : func)) });
+  const bytes = encode({
+    ...module,
+    funcs: module.funcs.map((func, at) => (at === 1 ? { ...func, locals, body: func.body } : func)),
+  });
   // The count of the runs of locals is the third byte from the function's end: one run, and the final `end` follows.
   const offset = bytes.lastIndexOf(1);
   const refused = await refusal(bytes);
@@ -304,7 +307,10 @@ it('refuses more locals than a module may have', async () => {
   const module = decode(await assemble('(module (func))'));
   const [func] = module.funcs;
   const locals = Array.from({ length: 50_000 }, () => 'i32' as const);
-  const bytes = encode({ ...module, funcs: Array.from({ length: 201 }, () => ({ ...func!, locals })) });
+  const bytes = encode({
+    ...module,
+    funcs: Array.from({ length: 201 }, () => ({ ...func!, locals, body: func!.body })),
+  });
   // One run of 50,000, and the final `end`: the last function's body is 6 bytes.
   const offset = bytes.length - 6;
   expect((await refusal(bytes)).message).toBe(
@@ -316,7 +322,10 @@ it('refuses more locals than engines allow, caught exceptions included', async (
   const source = await assemble('(module (func) (func try nop catch_all rethrow 0 end))');
   const module = decode(source);
   const locals = Array.from({ length: 50_000 }, () => 'i32' as const);
-  const bytes = encode({ ...module, funcs: module.funcs.map((func, at) => (at === 1 ? { ...func, locals } : func)) });
+  const bytes = encode({
+    ...module,
+    funcs: module.funcs.map((func, at) => (at === 1 ? { ...func, locals, body: func.body } : func)),
+  });
   const offset = decode(bytes).funcs[1]?.at;
   const refused = await refusal(bytes);
   expect(refused.message).toBe(
