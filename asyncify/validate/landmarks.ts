@@ -23,6 +23,7 @@ const CALLS: { readonly [N in OpName]?: Kind } = {
   return_call_indirect: ['type', 'table'],
 };
 const OTHERS: { readonly [N in OpName]?: Kind } = {
+  'ref.func': ['func'],
   loop: 'each',
   try: [],
   try_table: [],

@@ -31,10 +31,9 @@ function exportsLike(
 ): { readonly name: string; readonly func: FuncIdx; readonly body: Expr }[] {
   const type = info.canonical(info.funcTypes[func] as TypeIdx);
   return info.module.exports.flatMap(({ kind, name, index }) => {
-    const body = kind === 'func' ? info.module.funcs[index - info.importedFuncs]?.body : undefined;
-    const own = info.funcTypes[index];
-    if (body === undefined || own === undefined || info.canonical(own) !== type) return [];
-    return [{ name, func: index as FuncIdx, body }];
+    const source = kind === 'func' ? info.module.funcs[index - info.importedFuncs] : undefined;
+    if (source === undefined || info.canonical(source.type) !== type) return [];
+    return [{ name, func: index as FuncIdx, body: source.body }];
   });
 }
 

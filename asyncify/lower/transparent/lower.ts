@@ -146,8 +146,8 @@ class Lowered {
   finish(): { readonly module: Module; readonly origins: Origins } {
     const { module, importedFuncs } = this.#info;
     const lowered = new Map<Instr, Instr>();
-    const funcs = module.funcs.map((func): Func => {
-      if (!func.body.some((instr) => this.#isRedirected(instr))) return func;
+    const funcs = module.funcs.map((func, index): Func => {
+      if (!this.#info.landmarks[index]?.some(({ instr }) => this.#isRedirected(instr))) return func;
       const body = func.body.map((instr) => {
         if (instr.op !== 'call' && instr.op !== 'return_call') return instr;
         const to = this.#redirected.get(instr.func);

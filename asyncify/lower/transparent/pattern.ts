@@ -1,4 +1,4 @@
-import type { Expr } from '../../binary/module.ts';
+import type { Expr, Func } from '../../binary/module.ts';
 import { type Instr, opcodeOf } from '../../binary/opcodes.ts';
 import type { FuncIdx, TypeIdx } from '../../binary/types.ts';
 import type { ModuleInfo } from '../../validate/index.ts';
@@ -66,11 +66,14 @@ function usesOf(info: ModuleInfo, funcs: ReadonlySet<FuncIdx>): ReadonlyMap<Func
     else list.push(found);
   };
   if (funcs.size === 0) return uses;
-  info.module.funcs.forEach(({ body }, index) => {
+  const names = (instr: Instr): instr is Instr<'call' | 'return_call' | 'ref.func'> =>
+    (instr.op === 'call' || instr.op === 'return_call' || instr.op === 'ref.func') && funcs.has(instr.func);
+  info.landmarks.forEach((list, index) => {
+    if (!list.some(({ instr }) => names(instr))) return;
     const caller = (info.importedFuncs + index) as FuncIdx;
+    const { body } = info.module.funcs[index] as Func;
     body.forEach((instr, at) => {
-      if (instr.op !== 'call' && instr.op !== 'return_call' && instr.op !== 'ref.func') return;
-      if (funcs.has(instr.func)) use(instr.func, { caller, body, at: instr.op === 'call' ? at : null });
+      if (names(instr)) use(instr.func, { caller, body, at: instr.op === 'call' ? at : null });
     });
   });
   for (const func of info.declaredRefs as ReadonlySet<FuncIdx>) {
@@ -227,14 +230,15 @@ function wordsOfSetThrew(info: ModuleInfo): ReadonlySet<Word> {
   const words = new Set<Word>();
   for (const { kind, index } of info.module.exports) {
     const func = kind === 'func' ? info.module.funcs[index - info.importedFuncs] : undefined;
-    if (func === undefined || func.body.length > LARGEST_SETTHREW) continue;
+    if (func === undefined) continue;
     const { params, results } = info.funcType(func.type);
     if (params.join() !== 'i32,i32' || results.length > 0) continue;
-    if (func.body.some(({ op }) => /^(call|return_call|loop)/.test(op))) continue;
-    func.body.forEach((store, at) => {
-      const value = func.body[at - 1];
+    const { body } = func;
+    if (body.length > LARGEST_SETTHREW || body.some(({ op }) => /^(call|return_call|loop)/.test(op))) continue;
+    body.forEach((store, at) => {
+      const value = body[at - 1];
       if (store.op !== 'i32.store' || value?.op !== 'local.get' || value.local !== 0) return;
-      const word = wordOf(func.body[at - 2], store);
+      const word = wordOf(body[at - 2], store);
       if (word !== null) words.add(word);
     });
   }

@@ -88,10 +88,13 @@ function sharedGlobals(info: ModuleInfo): ReadonlySet<GlobalIdx> {
   for (const { kind, index } of module.exports) {
     if (kind === 'global') open(index);
     const func = kind === 'func' ? module.funcs[index - importedFuncs] : undefined;
-    if (func === undefined || func.body.length > LARGEST_ACCESSOR) continue;
+    if (func === undefined) continue;
     const { params, results } = info.funcType(func.type);
     const signature = `${params.join()}>${results.join()}`;
-    for (const instr of func.body) {
+    if (signature !== '>i32' && signature !== 'i32>') continue;
+    const { body } = func;
+    if (body.length > LARGEST_ACCESSOR) continue;
+    for (const instr of body) {
       if (instr.op === 'global.get' && signature === '>i32') read.add(instr.global);
       if (instr.op === 'global.set' && signature === 'i32>') set.add(instr.global);
     }
