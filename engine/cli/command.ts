@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import type { StandardStreams } from '../sandbox/index.ts';
+import type { Signo } from '../signals/index.ts';
 
 /** What a command reads and writes beside files. */
 export interface Io {
@@ -10,6 +11,8 @@ export interface Io {
   readonly isTerminal: boolean;
   /** The standard streams for a program that suspends where they are not ready. Without them it reads and writes as above. */
   readonly streams?: () => StandardStreams;
+  /** Ends this process as a signal does. Without it commands end with 128 + n. */
+  readonly dieOf?: (signal: Signo) => never;
 }
 
 export interface Command {

@@ -1,10 +1,9 @@
 import { writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { standardStreams } from '../sandbox/index.ts';
+import { SIGPIPE } from '../signals/index.ts';
 import type { Io } from './command.ts';
-
-/** What a shell reports for a program that a broken pipe ended. */
-const BROKEN_PIPE_STATUS = 141;
+import { dieOf } from './death.ts';
 
 /** The process's own streams, written at once and in order, also from within a running WebAssembly program. */
 export const processIo: Io = {
@@ -12,6 +11,7 @@ export const processIo: Io = {
   err: (text) => writeAll(2, text),
   isTerminal: isatty(2),
   streams: standardStreams,
+  dieOf,
 };
 
 function writeAll(fd: number, text: string | Uint8Array): void {
@@ -21,7 +21,7 @@ function writeAll(fd: number, text: string | Uint8Array): void {
       rest = rest.subarray(writeSync(fd, rest));
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? error.code : undefined;
-      if (code === 'EPIPE') process.exit(BROKEN_PIPE_STATUS);
+      if (code === 'EPIPE') dieOf(SIGPIPE);
       if (code !== 'EAGAIN') throw error;
       pause();
     }

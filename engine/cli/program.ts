@@ -2,6 +2,7 @@ import { Store } from '../../continuations/index.ts';
 import { at, keepAlive, now } from '../process/event-loop.ts';
 import { type ExitStatus, Process, type ProcessOptions, signalImports } from '../process/index.ts';
 import { Scheduler } from '../scheduler/index.ts';
+import { SIGINT } from '../signals/index.ts';
 import { schedulerClock, schedulerClocks, Threads, WasiThreads } from '../threads/index.ts';
 import { suspendingWasi, WASI_MODULE } from '../wasi/index.ts';
 import type { Io } from './command.ts';
@@ -11,8 +12,8 @@ import type { World } from './wasi.ts';
 
 /** The exit status of a program that ran out of time, as that of timeout(1). */
 const TIMED_OUT = 124;
-/** What a shell says of a program that SIGINT ended. */
-const INTERRUPTED = 130;
+/** The end of a program that did not answer SIGINT. */
+const INTERRUPTED: ExitStatus = { kind: 'signaled', signal: SIGINT };
 /** Of a program whose threads wait for each other. */
 const FAILED = 1;
 /** How long a program whose time is up may take to end itself, in milliseconds. */
@@ -103,7 +104,12 @@ function instantiate(
           },
         });
   const clock = scheduler === null ? {} : { clock: schedulerClock(scheduler) };
-  const options: ProcessOptions = { entry, args, ...clock, ...(signals ? { onStop: stopHost } : {}) };
+  const options: ProcessOptions = {
+    entry,
+    args,
+    ...clock,
+    ...(signals ? { onStop: (signal, goOn) => void stopHost(signal, goOn) } : {}),
+  };
   const process = new Process(options);
   const threads = scheduler === null ? null : new Threads(scheduler, process);
   const store = new Store(frameLimit === undefined ? {} : { frameLimit });
@@ -131,8 +137,8 @@ async function runToEnd(
   { process, threads, deadlocked, close }: Guest,
   { fuel, timeout, signals }: ProgramOptions,
 ): Promise<Ending> {
-  let decided: number | null = null;
-  const kill = (status: number): void => {
+  let decided: Ending | null = null;
+  const kill = (status: Ending): void => {
     decided = status;
     process.kill('SIGKILL');
   };

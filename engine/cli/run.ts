@@ -2,6 +2,7 @@ import type { Module as Decoded } from '../../asyncify/binary/module.ts';
 import { Engine, ExhaustionError, type Module, ProcessError, SuspensionError, statusCode } from '../index.ts';
 import { SIGNAL_MODULE } from '../process/index.ts';
 import { SchedulerError } from '../scheduler/index.ts';
+import type { Signo } from '../signals/index.ts';
 import { ATOMICS_MODULE, THREADS_MODULE, WASI_THREADS_MODULE } from '../threads/index.ts';
 import { WASI_MODULE } from '../wasi/index.ts';
 import { type Command, CommandError, type Io, parse, UsageError } from './command.ts';
@@ -50,7 +51,7 @@ Signals that bobbin gets reach the program: Ctrl-C as SIGINT, Ctrl-Z as SIGTSTP,
 within a second of one that still waits ends the program.
 
 A module that was transformed before runs as it is. The exit status is the program's own, 128 + n where signal n ended it,
-or 1 where it trapped.
+or 1 where it trapped; where a signal ended it bobbin dies of the same.
 `;
 
 const OPTIONS = {
@@ -123,6 +124,7 @@ export const command: Command = {
     }
 
     const timeline = openTimeline(values, io);
+    let killer: Signo | null = null;
     const world = createWorld({ args: isProgram ? [path, ...rest] : [path], env: values.env, folders }, io);
     try {
       const ending = isProcess
@@ -138,6 +140,7 @@ export const command: Command = {
               io.err(`bobbin run: ${path}: thread "${thread}": ${failure(error) ?? error}\n`),
           })
         : call(module, world, name, callArgs);
+      if (typeof ending !== 'number' && ending.kind === 'signaled') killer = ending.signal;
       return report(ending, (results) => {
         for (const line of showResults(type, results)) io.out(`${line}\n`);
       });
@@ -147,6 +150,7 @@ export const command: Command = {
     } finally {
       world.close();
       timeline.close();
+      if (killer !== null) io.dieOf?.(killer);
     }
   },
 };

@@ -1,6 +1,8 @@
 import { constants } from 'node:os';
+import { turn } from '../process/event-loop.ts';
 import type { Process } from '../process/index.ts';
-import { SIGINT, SignalError, signo } from '../signals/index.ts';
+import { SIGINT, SignalError, type Signo, signo } from '../signals/index.ts';
+import { suffer } from './death.ts';
 
 /**
  * What stays with the host: signals that cannot be caught; SIGTTIN and SIGTTOU, which the terminal repeats until they stop this
@@ -81,7 +83,16 @@ export function forwardSignals(guest: Process, abandon: () => void): () => void 
   };
 }
 
-/** Stops this process as the guest has been stopped, so that the shell that runs it has its job stopped. */
-export function stopHost(): void {
-  process.kill(process.pid, 'SIGSTOP');
+/** How many turns of the event loop it takes at most until a signal that this process has got is heard of. */
+const TURNS = 2;
+
+/**
+ * Stops this process as the guest has been stopped, so that the shell that runs it has its job stopped.
+ *
+ * @param goOn called once it goes on without having got SIGCONT: a process that no shell looks after is not stopped by a terminal
+ */
+export async function stopHost(signal: Signo, goOn: () => void): Promise<void> {
+  suffer(signal);
+  for (let turns = 0; turns < TURNS; turns++) await turn();
+  goOn();
 }

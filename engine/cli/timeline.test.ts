@@ -83,7 +83,7 @@ describe('bobbin run --trace', () => {
     using bobbin = new Spawned(['run', '--trace', at('ended.json'), guest('threads-workshop')]);
     await bobbin.until('out', '299 threads at work\n');
     bobbin.kill('SIGQUIT');
-    expect(await bobbin.ended).toMatchObject({ status: 131 });
+    expect(await bobbin.ended).toMatchObject({ signal: 'SIGQUIT' });
     expect(faults(entriesOf('ended.json'))).toEqual([]);
   });
 

@@ -24,8 +24,13 @@ export interface ProcessOptions extends GuestOptions {
   readonly control?: ProcessControl;
   /** What nanosleep and setitimer go by. Default: the host's monotonic clock. */
   readonly clock?: ProcessClock;
-  /** Called when a stop signal has stopped the process. */
-  readonly onStop?: (signal: Signo) => void;
+  /**
+   * Called when a stop signal has stopped the process.
+   *
+   * @param goOn to be called, now or later, where it is not to be stopped (a terminal's signal to an orphaned process group): it
+   * goes on without SIGCONT. Does nothing once it goes on
+   */
+  readonly onStop?: (signal: Signo, goOn: () => void) => void;
 }
 
 export interface SliceOptions {

@@ -164,6 +164,35 @@ describe('Process, stopping', () => {
     expect(stops).toEqual([19]);
   });
 
+  it.each(['now', 'later'])('is not wanted by the host: the guest goes on, without SIGCONT, %s', async (when) => {
+    const goes: (() => void)[] = [];
+    const onStop = (_: number, goOn: () => void): void => {
+      if (when === 'now') goOn();
+      goes.push(goOn);
+    };
+    const text = `(func $h (param i32) (call $log (local.get 0))) (elem (table $handlers) (i32.const 2) func $h)
+      (func (export "_start") (call $install (i32.const 18) (i32.const 2) (i32.const 0) (i64.const 0)) (loop $l (br $l)))`;
+    const { process, log } = await launch(text, { onStop });
+    process.start();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    process.kill('SIGTSTP');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    if (when === 'later') expect(process.state).toBe('stopped');
+    expect(goes).toHaveLength(1);
+    goes[0]?.();
+    expect(process.state).toBe('ready');
+    process.kill('SIGCONT');
+    await expect.poll(() => log).toEqual([18]);
+    process.kill('SIGSTOP');
+    await expect.poll(() => goes.length).toBe(2);
+    if (when === 'later') process.kill('SIGTERM');
+    goes[1]?.();
+    goes[1]?.();
+    process.kill('SIGTERM');
+    expect(await process.wait()).toEqual({ kind: 'signaled', signal: 15 });
+    goes[1]?.();
+  });
+
   it('is done by SIGTSTP too while the guest runs by itself, and undone by SIGCONT', async () => {
     const { process } = await launch(FOREVER);
     process.start();

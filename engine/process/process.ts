@@ -405,7 +405,11 @@ export class Process implements Home {
 
   /** A stop signal has stopped it. */
   stopped(signal: Signo): void {
-    this.#options.onStop?.(signal);
+    this.#options.onStop?.(signal, () => {
+      if (!this.signals.stopped || this.status !== null) return;
+      this.signals.unstop();
+      this.#sent(SIGCONT, null);
+    });
   }
 
   /** Takes in the signals that another thread of the host has sent. */

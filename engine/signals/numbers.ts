@@ -65,6 +65,7 @@ export const SIGKILL: Signo = numberOf('SIGKILL');
 export const SIGUSR1: Signo = numberOf('SIGUSR1');
 export const SIGSEGV: Signo = numberOf('SIGSEGV');
 export const SIGUSR2: Signo = numberOf('SIGUSR2');
+export const SIGPIPE: Signo = numberOf('SIGPIPE');
 export const SIGALRM: Signo = numberOf('SIGALRM');
 export const SIGTERM: Signo = numberOf('SIGTERM');
 export const SIGCONT: Signo = numberOf('SIGCONT');

@@ -119,6 +119,11 @@ export class SignalState {
     return this.#shared.stopped;
   }
 
+  /** Lets a stopped process go on without SIGCONT, as if no stop signal had been delivered. */
+  unstop(): void {
+    this.#shared.stopped = false;
+  }
+
   /** Everything that waits for this thread or any, blocked or not. */
   get pending(): SigSet {
     const shared = this.#shared.pending.set;
