@@ -296,13 +296,14 @@ class Transformer {
       if (this.instrumented.has(index) || list.some(({ instr }) => instr.op.startsWith('resume')))
         this.#restructured.add(index);
     });
+    const poll = host?.poll === 'fuel' || host?.poll === 'epoch' ? host.poll : null;
     this.#build = new Build(info, brand, 'compiled');
     this.#state = new RuntimeState(this.#build, linking, linking === 'linked' || usesExceptions(info), epochWord, {
+      poll,
       suspending: (host?.suspending.size ?? 0) > 0,
       checks,
     });
     this.#stubs = new Stubs(this.#state);
-    const poll = host?.poll === 'fuel' || host?.poll === 'epoch' ? host.poll : null;
     this.#lowering = new Lowering(this.#stubs, suspensions, {
       suspending: host?.suspending ?? new Set(),
       yields: yields === null || poll === null ? null : { points: yields, poll },
@@ -334,7 +335,7 @@ class Transformer {
         }),
       ),
       exports: [...module.exports.flatMap((entry) => this.#export(entry)), ...(this.#host?.exports() ?? [])],
-      start: module.start === null ? null : this.#hostEntry(module.start),
+      start: module.start === null ? null : this.#start(module.start),
       restructured: this.#restructured,
       elems: module.elems.map(
         (elem): Elem => ({
@@ -395,6 +396,11 @@ class Transformer {
   #tagType(source: TypeIdx): TypeIdx {
     if (this.#info.funcType(source).results.length === 0) return this.#build.type(source);
     return this.#build.funcType([refType(this.#build.type(source), true), refType(T.stack, true)], []);
+  }
+
+  #start(func: FuncIdx): FuncIdx {
+    const entry = this.#hostEntry(func);
+    return this.#host?.startSection(entry) ?? entry;
   }
 
   #hostEntry(func: FuncIdx): FuncIdx {

@@ -1,3 +1,11 @@
 export { ExhaustionError, SuspensionError, TrapError } from './errors.ts';
 export { manifestOf } from './manifest.ts';
-export { type Checker, type Exports, type Imports, type Linked, Store, type StoreOptions } from './store.ts';
+export {
+  type Checker,
+  type Exports,
+  type Imports,
+  type InstantiateOptions,
+  type Linked,
+  Store,
+  type StoreOptions,
+} from './store.ts';

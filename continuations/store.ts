@@ -5,11 +5,13 @@ import {
   EPOCH_PAGES,
   HIDDEN_EXPORTS,
   hostFlag,
+  PROCESS_IMPORTS,
   RUNTIME_MODULE,
 } from '../asyncify/lower/interface.ts';
 import { type Manifest, ManifestError } from '../asyncify/manifest.ts';
 import { raiseTrap } from './errors.ts';
 import { manifestOf } from './manifest.ts';
+import { identify, polled, returned, suspendable } from './running.ts';
 import { SharedState } from './shared.ts';
 
 export interface StoreOptions {
@@ -30,6 +32,14 @@ export interface Checker {
 /** Imports as the JavaScript API takes them. */
 export type Imports = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 export type Exports = Readonly<Record<string, unknown>>;
+
+export interface InstantiateOptions {
+  /**
+   * When the start function of a module that a process can run is run: at instantiation (`now`, the default), where nothing can
+   * suspend or end it; or by the process that the instance is given to, before its entry (`deferred`).
+   */
+  readonly start?: 'now' | 'deferred';
+}
 
 /** An instance of a store. */
 export interface Linked {
@@ -75,8 +85,10 @@ export class Store {
    * @throws ManifestError where this version cannot run the module
    * @throws what WebAssembly.Instance throws: LinkError, TypeError, and what the start function throws
    */
-  instantiate(module: WebAssembly.Module, imports: Imports = {}): Linked {
-    const instance = new WebAssembly.Instance(module, this.imports(module, imports));
+  instantiate(module: WebAssembly.Module, imports: Imports = {}, options: InstantiateOptions = {}): Linked {
+    const identity = {};
+    const instance = new WebAssembly.Instance(module, this.#imports(module, imports, options, identity));
+    identify(instance, identity);
     return { instance, exports: this.adopt(instance, module) };
   }
 
@@ -85,10 +97,20 @@ export class Store {
    *
    * @throws ManifestError where this version cannot run the module
    */
-  imports(module: WebAssembly.Module, imports: Imports = {}): WebAssembly.Imports {
+  imports(module: WebAssembly.Module, imports: Imports = {}, options: InstantiateOptions = {}): WebAssembly.Imports {
+    return this.#imports(module, imports, options, {});
+  }
+
+  #imports(
+    module: WebAssembly.Module,
+    imports: Imports,
+    options: InstantiateOptions,
+    identity: object,
+  ): WebAssembly.Imports {
     const manifest = manifestOf(module);
     if (manifest === null) return imports as WebAssembly.Imports;
     const shared = manifest.linking === 'linked' ? this.#sharedBy(manifest) : null;
+    const suspending = new Set(manifest.host?.suspending.map(({ module, name }) => `${module}.${name}`));
     const wanted = WebAssembly.Module.imports(module);
     const runtime = wanted.filter((entry) => entry.module === RUNTIME_MODULE).map((entry) => entry.name);
     const names = new Set(runtime);
@@ -107,6 +129,8 @@ export class Store {
           if (raw !== undefined) value = raw;
           provided[flag] = new WebAssembly.Global({ value: 'i32' }, raw === undefined ? 1 : 0);
         }
+        const key = `${from}.${name}`;
+        if (suspending.has(key) && typeof value === 'function') value = suspendable(key, value as Callable, identity);
       }
       // A missing namespace stays missing, for the engine to report.
       if (space !== undefined) {
@@ -114,6 +138,9 @@ export class Store {
         result[from][name] = value;
       }
       if (kind === ('tag' as string)) tags.push(value);
+    }
+    if (names.has(PROCESS_IMPORTS.start)) {
+      provided[PROCESS_IMPORTS.start] = new WebAssembly.Global({ value: 'i32' }, options.start === 'deferred' ? 0 : 1);
     }
     for (const name of runtime) provided[name] ??= this.#provide(name, manifest, shared, tags);
     result[RUNTIME_MODULE] = provided;
@@ -152,6 +179,8 @@ export class Store {
   #provide(name: string, { brand }: Manifest, shared: SharedState | null, tags: readonly unknown[]): unknown {
     if (name === 'trap') return raiseTrap;
     if (name === 'raise') return raise;
+    if (name === PROCESS_IMPORTS.polled) return polled;
+    if (name === PROCESS_IMPORTS.returned) return returned;
     if (name === CHECK_IMPORT) return this.checker?.checkOf(brand);
     if (name === 'frame-limit') return this.#frameLimit;
     // A closed module has a state of its own.

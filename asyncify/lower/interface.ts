@@ -15,7 +15,9 @@ export const HIDDEN_EXPORTS = { raw: 'bobbin:raw:', tag: 'bobbin:tag:' } as cons
  * `($cont) -> i32` with an OUTCOME: unless that is `returned`, the object is what to resume next; `throw`
  * `($cont, externref) -> i32`, which throws a JavaScript value where it is suspended; `canSuspend` `() -> i32`, to be asked while
  * an import runs; the globals `fuel`, `epoch` and `pending`; `refuel` `(i32) -> i32`, the `swap` of `fuel`; `suspend` `() -> ()`, which
- * sets `pending`; and `epochMemory`, the shared memory whose word at address 0 is polled in the place of `epoch`, where there is one.
+ * sets `pending`; `epochMemory`, the shared memory whose word at address 0 is polled in the place of `epoch`, where there is one; and
+ * where the source has a start function that was not run at instantiation, `start` `() -> $cont`, a continuation that will; null
+ * where it was, and from the second time on.
  *
  * Where nothing is exported as `__stack_pointer` and the module has a global that is it by all signs: that, `stackPointer`.
  *
@@ -37,6 +39,7 @@ export const HOST_EXPORTS = {
   pending: 'bobbin:pending',
   refuel: 'bobbin:refuel',
   suspend: 'bobbin:suspend',
+  start: 'bobbin:start',
   cont: (type: number): string => `bobbin:cont:${type}`,
   contResults: (type: number): string => `bobbin:cont-results:${type}`,
   contType: 'bobbin:cont-type',
@@ -86,6 +89,19 @@ export const OUTCOME = {
 export const EPOCH_IMPORT = 'epoch-memory';
 /** The memory of that word; it never grows. */
 export const EPOCH_PAGES = 1;
+
+/** Imports from the runtime of modules that a process can run. */
+export const PROCESS_IMPORTS = {
+  /**
+   * `() -> i32`: a poll finds a host frame between it and who runs it, so that it cannot suspend. The result is how many polls
+   * may pass before it is asked again, where they are counted; below 0: trap. It may throw.
+   */
+  polled: 'polled',
+  /** `() -> ()`: a call of an import is over. Only where the poll itself does not tell when time has passed. */
+  returned: 'returned',
+  /** An immutable i32: not 0 where the start function is to be run at instantiation. */
+  start: 'start',
+} as const;
 
 /** Imports from the runtime that are numbered: by an imported function or tag, or by slot class and index. */
 export const hostFlag = (func: number): string => `host.${func}`;
@@ -214,6 +230,8 @@ export const SHARED_GLOBALS = {
   fuel: 'i32',
   /** Not 0: the guest yields at its next poll. */
   epoch: 'i32',
+  /** A poll could not suspend, as a host frame was between; the next poll behind that frame is to. */
+  asked: 'i32',
   /** An import sets it to have the call that it is in suspended once it returns. */
   pending: 'i32',
   /** While an import runs: the stack that called it. */

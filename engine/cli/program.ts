@@ -1,5 +1,5 @@
-import { Store } from '../../continuations/index.ts';
-import { at, keepAlive, now } from '../process/event-loop.ts';
+import { manifestOf, Store } from '../../continuations/index.ts';
+import { keepAlive } from '../process/event-loop.ts';
 import { type ExitStatus, Process, type ProcessOptions, signalImports } from '../process/index.ts';
 import { Scheduler } from '../scheduler/index.ts';
 import { SIGINT } from '../signals/index.ts';
@@ -10,6 +10,8 @@ import { expectsSignal, forwardSignals, stopHost } from './signals.ts';
 import { deadlockReport, type Scheduling } from './threads.ts';
 import type { World } from './wasi.ts';
 
+/** The export of a WASI reactor that is to be called before all others. */
+const INITIALIZE = '_initialize';
 /** The exit status of a program that ran out of time, as that of timeout(1). */
 const TIMED_OUT = 124;
 /** The end of a program that did not answer SIGINT. */
@@ -58,7 +60,6 @@ export async function runProgram(
         ...(scheduler !== null && options.scheduling?.isVirtual ? { clocks: schedulerClocks(scheduler) } : {}),
       }),
     );
-    if (options.entry !== '_start' && options.entry !== '_initialize') guest.initialize();
     return await runToEnd(guest, options);
   } finally {
     streams?.close();
@@ -73,15 +74,13 @@ interface Guest {
   readonly deadlocked: () => number | null;
   /** It has ended. */
   readonly close: () => void;
-  /** Calls what a reactor wants to be called first. */
-  readonly initialize: () => void;
 }
 
 function instantiate(
   module: WebAssembly.Module,
   world: World,
   io: Io,
-  { entry, args, frameLimit, signals, scheduling, onFailure }: ProgramOptions,
+  { entry, args, frameLimit, timeout, signals, scheduling, onFailure }: ProgramOptions,
   wasi: (process: Process, scheduler: Scheduler | null) => Record<string, unknown>,
 ): Guest {
   let deadlocked: number | null = null;
@@ -104,9 +103,13 @@ function instantiate(
           },
         });
   const clock = scheduler === null ? {} : { clock: schedulerClock(scheduler) };
+  // What a reactor wants to be called first.
+  const isReactor = manifestOf(module)?.host?.entries.includes(INITIALIZE) === true && entry !== '_start';
   const options: ProcessOptions = {
     entry,
     args,
+    before: isReactor && entry !== INITIALIZE ? [INITIALIZE] : [],
+    ...(timeout === undefined ? {} : { limits: { wall: timeout, grace: GRACE } }),
     ...clock,
     ...(signals ? { onStop: (signal, goOn) => void stopHost(signal, goOn) } : {}),
   };
@@ -116,7 +119,7 @@ function instantiate(
   const imports = { ...signalImports(process), ...threads?.imports, [WASI_MODULE]: wasi(process, scheduler) };
   const { instance, exports } =
     threads === null
-      ? store.instantiate(module, imports)
+      ? store.instantiate(module, imports, { start: 'deferred' })
       : new WasiThreads(threads, store, module, imports).instantiate();
   if (exports.memory instanceof WebAssembly.Memory) world.attach(exports.memory);
   process.attach(module, instance);
@@ -126,16 +129,12 @@ function instantiate(
     threads,
     deadlocked: () => deadlocked,
     close: () => awake?.(),
-    initialize: () => {
-      const { _initialize } = exports;
-      if (typeof _initialize === 'function') _initialize();
-    },
   };
 }
 
 async function runToEnd(
   { process, threads, deadlocked, close }: Guest,
-  { fuel, timeout, signals }: ProgramOptions,
+  { fuel, signals }: ProgramOptions,
 ): Promise<Ending> {
   let decided: Ending | null = null;
   const kill = (status: Ending): void => {
@@ -143,24 +142,13 @@ async function runToEnd(
     process.kill('SIGKILL');
   };
   const unforward = signals ? forwardSignals(process, () => kill(INTERRUPTED)) : () => {};
-  let cancel = (): void => {};
-  if (timeout !== undefined) {
-    cancel = at(now() + timeout, () => {
-      decided = TIMED_OUT;
-      process.kill('SIGTERM');
-      // As timeout(1) does: a stopped program could not act on it.
-      process.kill('SIGCONT');
-      cancel = at(now() + GRACE, () => kill(TIMED_OUT));
-    });
-  }
   try {
     if (threads !== null) threads.start();
     else if (fuel === undefined) process.start();
     else await runInSlices(process, fuel);
     const status = await process.wait();
-    return decided ?? deadlocked() ?? status;
+    return decided ?? deadlocked() ?? (process.timedOut === null ? status : TIMED_OUT);
   } finally {
-    cancel();
     unforward();
     close();
   }

@@ -19,6 +19,8 @@ export interface Activation {
   maskAfterwards: SigSet | null;
   /** Where it is suspended. */
   at: 'start' | 'yield-point' | 'call';
+  /** What follows once it has returned, in the place of the end; null: nothing. */
+  readonly then: readonly Activation[] | null;
   /** What a handler leaves behind; null: it is the process's entry. */
   readonly handler: HandlerActivation | null;
 }

@@ -6,12 +6,27 @@ export interface Budget {
   set(polls: number): void;
   /** Has the guest yield at its next poll for a signal, without taking anything off its budget but that poll. */
   request(): void;
+  /** Has the guest yield after this many polls, again without taking anything off its budget. */
+  limit(polls: number): void;
+  /** A poll could not yield: those that pass until it is asked again are not counted. */
+  lend(): void;
   /** What was asked for is about to be looked after: the guest can go on. */
   rearm(): void;
+  /** What is to be given to `restore` once another guest has run, which may have the same counter or word. */
+  keep(): Kept;
+  restore(kept: Kept): void;
   /** Whether the guest, having yielded, has used up its budget. */
   readonly spent: boolean;
   /** How many polls it has passed since the budget was set; 0 where they are not counted. */
   readonly used: number;
+}
+
+/** A budget while another guest runs. */
+export interface Kept {
+  readonly left: number;
+  readonly reserve: number;
+  readonly requested: boolean;
+  readonly lent: boolean;
 }
 
 /** The largest budget of polls. */
@@ -23,6 +38,8 @@ export class FuelBudget implements Budget {
   /** What was left when a yield was asked for. */
   #reserve = 0;
   #requested = false;
+  /** The counter is that of polls that could not yield. */
+  #lent = false;
   #polls = 0;
 
   /** @param refuel sets it, and costs less than the access to a global does */
@@ -36,18 +53,44 @@ export class FuelBudget implements Budget {
     this.#refuel(polls - 1);
     this.#reserve = 0;
     this.#requested = false;
+    this.#lent = false;
+  }
+
+  lend(): void {
+    this.#lent = true;
   }
 
   request(): void {
     const fuel = this.#fuel;
-    if (!this.#requested && fuel.value > 0) {
-      this.#reserve = fuel.value;
+    if (fuel.value > 0) {
+      if (!this.#lent) this.#reserve += fuel.value;
       fuel.value = 0;
     }
     this.#requested = true;
   }
 
+  limit(polls: number): void {
+    const fuel = this.#fuel;
+    const more = fuel.value - polls;
+    if (this.#requested || more <= 0) return;
+    this.#reserve = more;
+    fuel.value = polls;
+    this.#requested = true;
+  }
+
+  keep(): Kept {
+    return { left: this.#fuel.value, reserve: this.#reserve, requested: this.#requested, lent: this.#lent };
+  }
+
+  restore({ left, reserve, requested, lent }: Kept): void {
+    this.#lent = lent;
+    this.#fuel.value = left;
+    this.#reserve = reserve;
+    this.#requested = requested;
+  }
+
   rearm(): void {
+    this.#lent = false;
     if (!this.#requested) return;
     this.#fuel.value += this.#reserve;
     this.#reserve = 0;
@@ -62,6 +105,8 @@ export class FuelBudget implements Budget {
     return Math.min(Math.max(this.#polls - 1 - this.#fuel.value - this.#reserve, 0), this.#polls);
   }
 }
+
+const NOTHING: Kept = { left: 0, reserve: 0, requested: false, lent: false };
 
 /** The time is the budget: a timer's thread ends it, or whoever else sets the word. */
 export class EpochBudget implements Budget {
@@ -79,10 +124,20 @@ export class EpochBudget implements Budget {
     this.#word.raise(EPOCH.signal);
   }
 
-  /** Signals are looked for after this, as senders set the word after them: none is missed. */
+  limit(): void {}
+  lend(): void {}
+
+  /** Signals are looked for after this, as senders set the word after them: none is missed. That its time is over stays. */
   rearm(): void {
-    this.#word.clear();
+    this.#word.lower(EPOCH.signal | EPOCH.remote);
   }
+
+  /** Who asks it to yield sets the word again. */
+  keep(): Kept {
+    return NOTHING;
+  }
+
+  restore(): void {}
 
   get spent(): boolean {
     return (this.#word.read() & ~(EPOCH.signal | EPOCH.remote)) !== 0;

@@ -14,6 +14,7 @@ export interface EpochWord {
   readonly buffer: SharedArrayBuffer | null;
   read(): number;
   raise(bits: number): void;
+  lower(bits: number): void;
   clear(): void;
 }
 
@@ -30,6 +31,9 @@ export class GlobalWord implements EpochWord {
   }
   raise(bits: number): void {
     this.#global.value = this.read() | bits;
+  }
+  lower(bits: number): void {
+    this.#global.value = this.read() & ~bits;
   }
   clear(): void {
     this.#global.value = 0;
@@ -50,6 +54,9 @@ export class SharedWord implements EpochWord {
   }
   raise(bits: number): void {
     Atomics.or(this.#words, 0, bits);
+  }
+  lower(bits: number): void {
+    Atomics.and(this.#words, 0, ~bits);
   }
   clear(): void {
     Atomics.store(this.#words, 0, 0);

@@ -1,3 +1,5 @@
+import { raiseAs } from '../../continuations/errors.ts';
+
 /** What a process could not do; the message says more. */
 export type ProcessErrorKind =
   /** The module was not transformed for a process: it lacks `bobbin:resume`. */
@@ -42,18 +44,24 @@ export class ProcessError extends Error {
   }
 }
 
-// (module (func (export "") unreachable))
-const TRAPPING = Uint8Array.of(
-  ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0, 7, 4, 1, 0, 0, 0, 10, 5, 1, 3, 0, 0, 0x0b],
-);
-let trapping: (() => never) | undefined;
+/**
+ * What host functions get that stand between the guest's frames while its process ends, or its computation is dropped: from the
+ * export they called, or from what of the process they called themselves. It is a trap, which no handler of the guest's sees. Whoever swallows it
+ * and calls the guest again gets it again.
+ */
+export class ProcessEndedError extends WebAssembly.RuntimeError {
+  get kind(): 'process-ended' {
+    return 'process-ended';
+  }
+}
+
+/** Throws a ProcessEndedError; returns where the host does not let programs compile a trap. */
+export function trapEnded(why: string): void {
+  raiseAs({ prototype: ProcessEndedError.prototype, name: 'ProcessEndedError', message: why });
+}
 
 /** Leaves the guest by a trap: an exception of JavaScript could be caught by its `catch_all`. */
-export function leaveByTrap(): never {
-  try {
-    trapping ??= new WebAssembly.Instance(new WebAssembly.Module(TRAPPING)).exports[''] as () => never;
-  } catch {
-    throw new ProcessError('state', 'the guest has ended, and the host does not let programs compile a trap');
-  }
-  return trapping();
+export function leaveByTrap(why: string): never {
+  trapEnded(why);
+  throw new ProcessError('state', `${why}, and the host does not let programs compile a trap`);
 }

@@ -1,5 +1,6 @@
 import { HOST_EXPORTS, RUNTIME_MODULE } from '../../asyncify/lower/interface.ts';
 import { manifestOf } from '../../continuations/index.ts';
+import { identityOf } from '../../continuations/running.ts';
 import { type Budget, EpochBudget, FuelBudget } from './budget.ts';
 import { type EpochWord, GlobalWord, SharedWord } from './epoch-word.ts';
 import { ProcessError } from './errors.ts';
@@ -34,6 +35,8 @@ export class Guest {
   readonly #fuel: WebAssembly.Global;
   #budget: Budget | null = null;
   readonly imports: ReadonlySet<string>;
+  /** What it says of itself in calls of its suspending imports; undefined: nothing. */
+  readonly identity: object | undefined;
   readonly #exports: WebAssembly.Exports;
   readonly #suspend: () => void;
   readonly #refuel: (polls: number) => number;
@@ -54,6 +57,7 @@ export class Guest {
   constructor(module: WebAssembly.Module, instance: WebAssembly.Instance, options: GuestOptions = {}) {
     const { exports } = instance;
     this.#exports = exports;
+    this.identity = identityOf(instance);
     const host = manifestOf(module)?.host ?? null;
     if (host === null || typeof exports[HOST_EXPORTS.resume] !== 'function') {
       throw new ProcessError(
@@ -102,6 +106,12 @@ export class Guest {
   /** Whether a continuation can be made of the export. */
   has(name: string): boolean {
     return typeof this.#exports[HOST_EXPORTS.new(name)] === 'function';
+  }
+
+  /** What runs the start function that instantiation has left to the process; null: there is none, or it was asked for before. */
+  takeStart(): Continuation | null {
+    const start = this.#exports[HOST_EXPORTS.start];
+    return typeof start === 'function' ? (start as () => Continuation | null)() : null;
   }
 
   /** @throws ProcessError where there is no such export */

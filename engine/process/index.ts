@@ -1,6 +1,6 @@
 export type { BlockingCall } from './blocking.ts';
 export type { ProcessControl, ProcessState } from './control.ts';
-export { ProcessError, type ProcessErrorKind } from './errors.ts';
+export { ProcessEndedError, ProcessError, type ProcessErrorKind } from './errors.ts';
 export type { ProcessClock } from './event-loop.ts';
 export { type ExitStatus, statusCode } from './exit-status.ts';
 export { DISPATCHER, ENTER, type Guest, type GuestOptions } from './guest.ts';
@@ -12,3 +12,4 @@ export { Process } from './process.ts';
 export { RemoteProcess } from './remote.ts';
 export type { Pause } from './runner.ts';
 export { suspendingImport } from './suspending.ts';
+export type { TimeLimit, TimeLimits } from './time-limits.ts';

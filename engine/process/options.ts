@@ -4,6 +4,7 @@ import type { ProcessClock } from './event-loop.ts';
 import type { GuestOptions } from './guest.ts';
 import type { Process } from './process.ts';
 import type { Pause } from './runner.ts';
+import type { TimeLimits } from './time-limits.ts';
 
 export const DEFAULT_SLICE = 10;
 
@@ -11,6 +12,8 @@ export interface ProcessOptions extends GuestOptions {
   /** The export to run. Default `_start`. */
   readonly entry?: string;
   readonly args?: readonly unknown[];
+  /** Exports without parameters that are called before it, in order: `_initialize` of a WASI reactor. Default: none. */
+  readonly before?: readonly string[];
   /** Default: the next number from 2 on. */
   readonly pid?: number;
   /**
@@ -18,6 +21,8 @@ export interface ProcessOptions extends GuestOptions {
    * a guest with `epoch` polls then needs no thread that watches the time.
    */
   readonly slice?: number;
+  /** Its time limits. Default: none. */
+  readonly limits?: TimeLimits;
   /** Other processes that this one's guest can signal. Default: none. */
   readonly findProcess?: (pid: number) => Process | undefined;
   /** Lets a RemoteProcess in another thread send signals to this one. */

@@ -14,6 +14,25 @@ export function paced(budget: number, wanted: number, took: number): number {
 const FIRST_CHUNK = 10_000;
 const CHUNK_TIME = 1;
 
+/** Polls between two looks at what may end a guest that cannot yield, or is not to: at first, at most, and how long they should take. */
+const FIRST_LOOK = 1000;
+const MOST = 10_000;
+const LOOK_TIME = 1;
+
+/** How many polls a guest passes until it is looked whether it is to end. */
+export class Looks {
+  #polls = FIRST_LOOK;
+  #since = 0;
+
+  /** @param isFirst whether it has not been running since the last time */
+  next(isFirst: boolean): number {
+    const time = now();
+    if (!isFirst) this.#polls = Math.min(paced(this.#polls, LOOK_TIME, time - this.#since), MOST);
+    this.#since = time;
+    return this.#polls;
+  }
+}
+
 /** The polls that a guest passes before it is looked whether its host needs a turn. */
 export class Chunk {
   #size = FIRST_CHUNK;

@@ -5,6 +5,7 @@ import {
   SIGALRM,
   SIGCONT,
   SIGSTOP,
+  SIGTERM,
   type SigInfoInit,
   SignalState,
   type Signo,
@@ -18,7 +19,7 @@ import type { BlockingCall } from './blocking.ts';
 import { POLL_LIMIT } from './budget.ts';
 import type { Conductor } from './conductor.ts';
 import type { ProcessState } from './control.ts';
-import { leaveByTrap, ProcessError } from './errors.ts';
+import { ProcessError } from './errors.ts';
 import { hostProcessClock, keepAlive, now, type ProcessClock, turn } from './event-loop.ts';
 import type { ExitStatus } from './exit-status.ts';
 import { checkHost, DISPATCHER, Guest } from './guest.ts';
@@ -29,6 +30,7 @@ import { DEFAULT_SLICE, type ProcessOptions, type Slice, type SliceOptions } fro
 import { RemoteControl } from './remote.ts';
 import { type Pause, Runner } from './runner.ts';
 import { Slices } from './slices.ts';
+import { checkLimits, Deadlines, type TimeLimit } from './time-limits.ts';
 
 let lastPid = 1;
 
@@ -52,9 +54,11 @@ export class Process implements Home {
   readonly #bell = new Bell();
   #slices: Slices | null = null;
   readonly #control: RemoteControl | null;
+  /** Its time limits, for its threads; null: it has none. */
+  readonly limits: Deadlines | null;
 
   /**
-   * @throws RangeError for a slice that is not more than 0 milliseconds
+   * @throws RangeError for a slice or a time limit that is not more than 0 milliseconds
    * @throws ProcessError for a control that is none, or another process's
    */
   constructor(options: ProcessOptions = {}) {
@@ -63,6 +67,8 @@ export class Process implements Home {
     this.#control = options.control === undefined ? null : new RemoteControl(options.control);
     this.signals = new SignalState(undefined, this.#control?.places);
     this.#timer = new IntervalTimer(() => this.kill(SIGALRM, { code: SI.KERNEL }), this.clock);
+    if (options.limits !== undefined) checkLimits(options.limits);
+    this.limits = options.limits === undefined ? null : new Deadlines(options.limits, (limit) => this.#warn(limit));
     this.pid = options.pid ?? ++lastPid;
     this.#ended = new Promise((resolve) => {
       this.#resolve = resolve;
@@ -83,7 +89,7 @@ export class Process implements Home {
     checkHost(module);
     const process = new Process(options);
     const own = typeof imports === 'function' ? imports(process) : imports;
-    const { instance } = store.instantiate(module, { ...signalImports(process), ...own });
+    const { instance } = store.instantiate(module, { ...signalImports(process), ...own }, { start: 'deferred' });
     process.#checker = store.checker;
     process.attach(module, instance);
     return process;
@@ -97,8 +103,9 @@ export class Process implements Home {
   attach(module: WebAssembly.Module, instance: WebAssembly.Instance): void {
     if (this.#runner !== null) throw new ProcessError('state', 'the process has a guest already');
     const guest = new Guest(module, instance, this.#options);
-    const entry = this.#options.entry ?? '_start';
-    if (!guest.has(entry)) throw new ProcessError('no-entry', `the guest exports no function "${entry}"`);
+    for (const name of [...(this.#options.before ?? []), this.entry]) {
+      if (!guest.has(name)) throw new ProcessError('no-entry', `the guest exports no function "${name}"`);
+    }
     const signals = [...guest.imports].filter((name) => name.startsWith('bobbin:signal.'));
     if (signals.length > 0 && guest.memory === null) {
       throw new ProcessError('no-memory', 'the guest imports from "bobbin:signal" and exports no memory "memory"');
@@ -124,6 +131,8 @@ export class Process implements Home {
     this.#runner = new Runner(guest, this.signals, {
       wake: () => this.#notify(),
       collect: () => this.collect(),
+      limits: this.limits,
+      isWatched: this.limits !== null || this.#control !== null,
       stopped: (signal) => this.stopped(signal),
       delivered: (signal) => this.#conductor?.delivered(signal),
       ended: (status) => this.#finished(status),
@@ -146,6 +155,16 @@ export class Process implements Home {
   /** The guest, for imports that work on it. @throws ProcessError before `attach` */
   get guest(): Guest {
     return this.runner.guest;
+  }
+
+  /** The export that it runs. */
+  get entry(): string {
+    return this.#options.entry ?? '_start';
+  }
+
+  /** The first time limit that it has passed; null: it has passed none. It may have ended in another way for that. */
+  get timedOut(): TimeLimit | null {
+    return this.limits?.passed ?? null;
   }
 
   /** How it ended; null: it has not. */
@@ -284,6 +303,21 @@ export class Process implements Home {
   }
 
   /**
+   * Forgets what the process is computing, handlers included, also from within an import while it runs: it then waits for another
+   * computation. Host functions between its frames get a ProcessEndedError.
+   *
+   * @throws ProcessError for a process with threads
+   */
+  drop(): void {
+    const runner = this.#attached;
+    if (this.#conductor !== null)
+      throw new ProcessError('state', 'the process has threads: what they do cannot be dropped');
+    if (!this.#begun && runner.ended === null) this.#begin();
+    runner.drop();
+    this.#publish();
+  }
+
+  /**
    * A computation of this process that has not begun: a call of an export. To be resumed in the place of another.
    *
    * @throws ProcessError where there is no such export
@@ -301,6 +335,7 @@ export class Process implements Home {
       throw new ProcessError('state', 'the process has another computation: suspend that first');
     }
     this.#begun = true;
+    this.#timed();
     this.signals.blocked = mask;
     runner.put(stack);
     this.#notify();
@@ -327,7 +362,7 @@ export class Process implements Home {
 
   /** To be called by imports that send signals: a signal that ends the process does so before they return. */
   leaveIfKilled(): void {
-    if (this.signals.fatal !== null && this.#running !== null) leaveByTrap();
+    this.#running?.leaveIfDoomed();
   }
 
   /** That of the thread whose turn it is, or else of the main thread. */
@@ -375,9 +410,28 @@ export class Process implements Home {
   #begin(): void {
     const runner = this.#attached;
     if (this.#begun || runner.ended !== null) return;
-    const activation = runner.fresh(this.#options.entry ?? '_start', this.#options.args ?? []);
+    const { args = [], before = [] } = this.#options;
+    const entry = runner.fresh(this.entry, args);
+    const first = before.reduceRight((then, name) => runner.fresh(name, [], [then]), entry);
     this.#begun = true;
-    runner.put([activation]);
+    runner.put([first]);
+    this.#timed();
+  }
+
+  /** Its time counts from now on. */
+  #timed(): void {
+    this.limits?.begin(() => {
+      this.collect();
+      const limit = this.limits?.over ?? null;
+      if (limit !== null && this.#running === null) this.#runner?.finish({ kind: 'timed-out', limit });
+    });
+  }
+
+  /** A time limit is passed, and there is grace. */
+  #warn(limit: TimeLimit): void {
+    this.kill(limit === 'wall' ? SIGTERM : 'SIGXCPU', { code: SI.KERNEL });
+    // As timeout(1) does: a stopped process could not act on it.
+    this.kill(SIGCONT, { code: SI.KERNEL });
   }
 
   async #loop(): Promise<void> {
@@ -412,14 +466,16 @@ export class Process implements Home {
     });
   }
 
-  /** Takes in the signals that another thread of the host has sent. */
+  /** Takes in the signals that another thread of the host has sent, and looks at the clocks of its limits. */
   collect(): void {
-    if (this.#control === null) return;
-    for (const info of this.#control.collect()) {
-      if (this.status !== null) return;
-      this.signals.send(info, 'process', isRealtime(info.signo));
-      this.#sent(info.signo, null);
+    if (this.#control !== null) {
+      for (const info of this.#control.collect()) {
+        if (this.status !== null) return;
+        this.signals.send(info, 'process', isRealtime(info.signo));
+        this.#sent(info.signo, null);
+      }
     }
+    this.limits?.look();
   }
 
   #slice(run: () => Pause): Pause {
@@ -443,6 +499,7 @@ export class Process implements Home {
 
   #finished(status: ExitStatus): void {
     this.#timer.set({ value: 0, interval: 0 });
+    this.limits?.close();
     this.#slices?.close();
     this.#control?.finish(status);
     this.#resolve(status);

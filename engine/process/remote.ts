@@ -3,6 +3,7 @@ import { Mailbox, type ProcessControl, type ProcessState } from './control.ts';
 import { EPOCH, SharedWord } from './epoch-word.ts';
 import { ProcessError } from './errors.ts';
 import type { ExitStatus } from './exit-status.ts';
+import type { TimeLimit } from './time-limits.ts';
 
 /** What a process tells its RemoteProcess. */
 export type Report =
@@ -10,6 +11,7 @@ export type Report =
   | { readonly kind: 'word'; readonly buffer: SharedArrayBuffer }
   | { readonly kind: 'exited'; readonly status: number; readonly results: readonly unknown[] }
   | { readonly kind: 'signaled'; readonly signal: number }
+  | { readonly kind: 'timed-out'; readonly limit: TimeLimit }
   | { readonly kind: 'failed'; readonly name: string; readonly message: string; readonly stack: string | undefined };
 
 /**
@@ -126,6 +128,7 @@ export class RemoteProcess {
         return;
       }
       case 'exited':
+      case 'timed-out':
         this.#finish(report);
         return;
       case 'signaled':

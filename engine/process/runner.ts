@@ -1,14 +1,27 @@
 import { OUTCOME } from '../../asyncify/lower/interface.ts';
+import { type RunningHost, runningHost, type SuspendableImport, setRunning } from '../../continuations/running.ts';
 import { hasFlag } from '../signals/action.ts';
-import { type Delivery, SIGSEGV, SignalError, type SignalState, type Signo, type SigSet } from '../signals/index.ts';
+import {
+  type Delivery,
+  SIGSEGV,
+  SignalError,
+  type SignalState,
+  type Signo,
+  type SigSet,
+  signalName,
+} from '../signals/index.ts';
 import type { Activation } from './activation.ts';
 import { AltStack } from './alt-stack.ts';
 import { type BlockingCall, WaitingCall } from './blocking.ts';
 import type { Budget } from './budget.ts';
-import { leaveByTrap, ProcessError } from './errors.ts';
+import { leaveByTrap, ProcessError, trapEnded } from './errors.ts';
+import { now } from './event-loop.ts';
 import type { ExitStatus } from './exit-status.ts';
-import { DISPATCHER, ENTER, type Guest } from './guest.ts';
+import { type Continuation, DISPATCHER, ENTER, type Guest } from './guest.ts';
 import { popFrame, pushFrame } from './handler-frame.ts';
+import { Invocations } from './invocations.ts';
+import { Looks } from './pace.ts';
+import type { Deadlines } from './time-limits.ts';
 
 /** Why a slice is over. `idle`: the computation was taken away and none put in its place. */
 export type Pause = 'yielded' | 'blocked' | 'stopped' | 'idle' | 'ended';
@@ -16,14 +29,22 @@ export type Pause = 'yielded' | 'blocked' | 'stopped' | 'idle' | 'ended';
 /** How often a slice of a guest that passes no polls resumes it: what it then does may have no end. */
 const RESUMES_PER_SLICE = 1024;
 
+const DROPPED = 'what the process was computing has been dropped';
+/** What a guest's start function is called in the place of an export. */
+const START = '(start)';
+
 /** Handlers that interrupt each other; natively the stack would be full. */
 export const NESTING_LIMIT = 10_000;
 
 export interface Handlers {
   /** Something happened that may let the thread go on. */
   readonly wake: () => void;
-  /** Takes in the signals that other threads have sent. */
+  /** Takes in the signals that other threads have sent, and looks at the clocks. */
   readonly collect: () => void;
+  /** The process's time limits; null: it has none. */
+  readonly limits: Deadlines | null;
+  /** Whether `collect` has to be called again and again while the guest runs, however long its budget lasts. */
+  readonly isWatched: boolean;
   readonly stopped: (signal: Signo) => void;
   /** It is over; `returned`: what it was to run has returned. */
   readonly ended: (status: ExitStatus, returned: boolean) => void;
@@ -39,14 +60,23 @@ export interface StackRange {
   readonly high: number;
 }
 
+/** What is to become of what a thread does, wherever it is. */
+type Doom = { readonly status: ExitStatus; readonly why: string } | 'dropped';
+
+/** The runner whose guest is the innermost on this thread's native stack. */
+let innermost: Runner | null = null;
+
 /** Runs the computations of one thread of a guest: its entry, and handlers on top of what they interrupted. */
-export class Runner {
+export class Runner implements RunningHost {
   readonly guest: Guest;
   readonly signals: SignalState;
   readonly budget: Budget;
   #altStack: AltStack | null = null;
   readonly #handlers: Handlers;
-  readonly #initialStackPointer: number | null;
+  #initialStackPointer: number | null;
+  readonly #ownsStack: boolean;
+  readonly #invocations: Invocations;
+  readonly #looks = new Looks();
   readonly #stackLow: number;
   #stack: Activation[] = [];
   #running: Activation | null = null;
@@ -55,6 +85,17 @@ export class Runner {
   #leaving: { readonly entry: number; readonly argument: number; readonly mask: SigSet } | 'nothing' | null = null;
   #exitStatus: number | null = null;
   #spent = false;
+  #isDropped = false;
+  /** What runs the guest whose import runs this one. */
+  #outer: RunningHost | null = null;
+  /** When the slice is to be over. */
+  #until = Number.POSITIVE_INFINITY;
+  /** It is over that. */
+  #isLate = false;
+  /** When it is to yield for that, or for a time limit, whatever its polls say. */
+  #due = Number.POSITIVE_INFINITY;
+  /** A poll in this resumption could not yield. */
+  #isOverdrawn = false;
   /** What `raise` has thrown. */
   #raised: { readonly error: unknown } | null = null;
   /** The same, once it has left a handler. */
@@ -67,6 +108,8 @@ export class Runner {
     this.signals = signals;
     this.budget = guest.budget();
     this.#handlers = handlers;
+    this.#invocations = new Invocations(guest);
+    this.#ownsStack = stack !== undefined;
     this.#initialStackPointer = stack?.high ?? guest.stackPointer;
     this.#stackLow = stack?.low ?? guest.stackLow;
   }
@@ -87,21 +130,36 @@ export class Runner {
     return this.#running !== null;
   }
 
+  /** Whether it has time limits. */
+  get isLimited(): boolean {
+    return this.#handlers.limits !== null;
+  }
+
+  /** Whether the last slice ended because its time was over. */
+  get isLate(): boolean {
+    return this.#isLate;
+  }
+
   /** Whether the last slice ended because its budget was used up. */
   get spent(): boolean {
     return this.#spent;
   }
 
   /** A computation that will call the export. @throws ProcessError where there is none */
-  fresh(entry: string, args: readonly unknown[]): Activation {
+  fresh(entry: string, args: readonly unknown[], then: readonly Activation[] | null = null): Activation {
+    return this.#activation(entry, this.guest.start(entry, args), then);
+  }
+
+  #activation(entry: string, continuation: Continuation, then: readonly Activation[] | null): Activation {
     return {
       entry,
-      continuation: this.guest.start(entry, args),
+      continuation,
       stackPointer: this.#initialStackPointer,
       call: null,
       exception: null,
       at: 'start',
       maskAfterwards: null,
+      then,
       handler: null,
     };
   }
@@ -114,8 +172,10 @@ export class Runner {
     return taken;
   }
 
+  /** Gives it what to run; the guest's start function comes first, where that was left to it. */
   put(stack: Activation[]): void {
-    this.#stack = stack;
+    const start = this.guest.takeStart();
+    this.#stack = start === null ? stack : [this.#activation(START, start, stack)];
   }
 
   #outermostMask(): SigSet {
@@ -123,23 +183,132 @@ export class Runner {
     return handler?.mask ?? this.#stack[0]?.maskAfterwards ?? this.signals.blocked;
   }
 
-  /** Runs until the guest has passed this many polls, waits, or ends. */
-  run(polls: number): Pause {
-    this.budget.set(polls);
+  /**
+   * Runs until the guest has passed this many polls, waits, or ends; and where a call of an import takes it past a time (of `now`), not much
+   * longer.
+   */
+  run(polls: number, until = Number.POSITIVE_INFINITY): Pause {
+    const outer = innermost;
+    if (outer === null) return this.#run(polls, until);
+    // The guests of a store poll the same counter or word.
+    const kept = outer.budget.keep();
+    try {
+      return this.#run(polls, until);
+    } finally {
+      outer.budget.restore(kept);
+      outer.budget.request();
+    }
+  }
+
+  #run(polls: number, until: number): Pause {
+    const { budget } = this;
+    const { limits, isWatched } = this.#handlers;
+    const isPaced = isWatched && until === Number.POSITIVE_INFINITY;
+    budget.set(polls);
     this.#spent = false;
+    this.#until = until;
+    this.#isLate = false;
+    let paced = 0;
     for (let resumes = 0; ; resumes++) {
-      this.budget.rearm();
+      budget.rearm();
       this.#handlers.collect();
+      this.#settle();
       this.#deliver();
       if (this.ended !== null) return 'ended';
       if (this.signals.stopped) return 'stopped';
       const top = this.#stack.at(-1);
       if (top === undefined) return 'idle';
       if (top.call !== null && top.call.settled === null) return 'blocked';
-      if (this.#spent || resumes === RESUMES_PER_SLICE) return 'yielded';
+      if (this.#spent || resumes - paced === RESUMES_PER_SLICE) return 'yielded';
+      if (this.#isLate) return 'yielded';
+      this.#due = limits === null ? until : Math.min(until, limits.due);
+      if (isPaced) {
+        paced += resumes > 0 && top.at === 'yield-point' ? 1 : 0;
+        budget.limit(this.#looks.next(resumes === 0));
+      }
       this.#resume(top);
       if (this.#unwinding !== null) return 'yielded';
     }
+  }
+
+  /** Acts on what was decided about everything that it does. */
+  #settle(): void {
+    if (this.ended !== null) return;
+    if (this.#isDropped) {
+      for (const { call } of this.#stack) call?.cancel();
+      this.take();
+      this.#isDropped = false;
+    }
+    const over = this.#timeIsUp;
+    if (over !== null) this.finish(over);
+  }
+
+  get #timeIsUp(): Extract<ExitStatus, { kind: 'timed-out' }> | null {
+    const limit = this.#handlers.limits?.over ?? null;
+    return limit === null ? null : { kind: 'timed-out', limit };
+  }
+
+  /** Why nothing of what it does may go on; null: it may. */
+  get #doom(): Doom | null {
+    const status = this.#exitStatus;
+    if (status !== null)
+      return { status: { kind: 'exited', status, results: [] }, why: `the process has ended with status ${status}` };
+    const signal = this.signals.deadly;
+    if (signal !== null)
+      return { status: { kind: 'signaled', signal }, why: `${signalName(signal)} has ended the process` };
+    const over = this.#timeIsUp;
+    if (over !== null) return { status: over, why: `the process has reached its limit of ${over.limit} time` };
+    return this.#isDropped ? 'dropped' : null;
+  }
+
+  /** To be called within the guest: where its process is to end nothing of it goes on. */
+  leaveIfDoomed(): void {
+    const doom = this.#doom;
+    if (doom === null) return;
+    this.budget.request();
+    leaveByTrap(doom === 'dropped' ? DROPPED : doom.why);
+  }
+
+  // ---- as the host that the guest is running in (continuations/running.ts)
+
+  polled(): number {
+    // Whose import has run this process is not to be kept from its end either.
+    if (this.#outer !== null && this.#outer.polled() < 0) return -1;
+    this.#handlers.collect();
+    const doom = this.#doom;
+    if (doom !== null) {
+      this.budget.request();
+      trapEnded(doom === 'dropped' ? DROPPED : doom.why);
+      return -1;
+    }
+    this.budget.lend();
+    const polls = this.#looks.next(!this.#isOverdrawn);
+    this.#isOverdrawn = true;
+    return polls;
+  }
+
+  returned(): void {
+    if (this.#due === Number.POSITIVE_INFINITY) return;
+    const time = now();
+    if (time < this.#due) return;
+    this.#isLate = time >= this.#until;
+    this.budget.request();
+  }
+
+  call(entry: SuspendableImport, args: readonly unknown[]): unknown {
+    return this.#invocations.call(entry, args, (waiting) => this.#suspend(waiting));
+  }
+
+  #suspend(waiting: WaitingCall): void {
+    this.#entered = waiting;
+    this.guest.suspendCall();
+  }
+
+  /** Forgets what it is doing, also while that runs. */
+  drop(): void {
+    this.#isDropped = true;
+    if (this.isRunning) this.budget.request();
+    else this.#settle();
   }
 
   /** Acts on the signals that can be delivered. The frames of all of them are made before any handler runs, as on Linux. */
@@ -208,6 +377,13 @@ export class Runner {
     top.call = null;
     top.exception = null;
     this.#running = top;
+    this.#isOverdrawn = false;
+    this.#outer = runningHost();
+    const before = innermost;
+    innermost = this;
+    setRunning(this);
+    const { limits } = this.#handlers;
+    limits?.enter();
     try {
       guest.stackPointer = top.stackPointer;
       if (exception === null && call !== null && settled?.kind === 'returned') guest.answer(call.name, settled.results);
@@ -215,6 +391,7 @@ export class Runner {
       this.#running = null;
       if (outcome !== OUTCOME.returned) top.continuation = continuation;
       top.stackPointer = guest.stackPointer;
+      if (this.#isDropped) return;
       if (this.#exitStatus !== null) {
         // A host function between the guest's frames has caught the trap of its exit.
         this.finish({ kind: 'exited', status: this.#exitStatus, results: [] });
@@ -236,11 +413,20 @@ export class Runner {
       this.#entered = null;
       this.#leaving = null;
       this.#threw(top, error);
+    } finally {
+      limits?.leave();
+      innermost = before;
+      setRunning(this.#outer);
+      this.#outer = null;
     }
   }
 
   #returned(top: Activation): void {
     this.#stack.pop();
+    if (top.then !== null) {
+      this.#goOn(top.then);
+      return;
+    }
     if (top.handler === null) {
       this.#finish({ kind: 'exited', status: 0, results: this.guest.results(top.entry) }, true);
       return;
@@ -251,6 +437,14 @@ export class Runner {
     }
     this.signals.blocked = popFrame(this.guest, this.altStack, frame, mask);
     restart?.start();
+  }
+
+  /** What comes before the entry has returned. */
+  #goOn(then: readonly Activation[]): void {
+    const { stackPointer } = this.guest;
+    if (!this.#ownsStack) this.#initialStackPointer = stackPointer;
+    for (const next of then) if (next.at === 'start' && !this.#ownsStack) next.stackPointer = stackPointer;
+    this.#stack = [...then];
   }
 
   #blocked(top: Activation): void {
@@ -270,9 +464,9 @@ export class Runner {
   }
 
   #threw(top: Activation, error: unknown): void {
-    const { fatal } = this.signals;
-    if (this.#exitStatus !== null) this.finish({ kind: 'exited', status: this.#exitStatus, results: [] });
-    else if (fatal !== null) this.finish({ kind: 'signaled', signal: fatal });
+    const doom = this.#doom;
+    if (doom === 'dropped') return;
+    if (doom !== null) this.finish(doom.status);
     else if (top.handler !== null && this.#raised !== null && error === this.#raised.error) {
       this.#stack.pop();
       this.#unwinding = this.#raised;
@@ -292,16 +486,15 @@ export class Runner {
     if (this.#running === null) {
       throw new ProcessError('state', `${name} was called by a guest that its process is not running`);
     }
+    this.#invocations.checkFirst(name);
     this.#handlers.collect();
-    if (this.signals.fatal !== null) return leaveByTrap();
+    this.leaveIfDoomed();
+    const canWait = this.#invocations.canWait(name);
     const waiting = new WaitingCall(name, call, this.#handlers);
     const { settled } = waiting;
-    if (settled === null || this.signals.deliverable) {
-      if (this.guest.canSuspend(name)) {
-        this.#entered = waiting;
-        this.guest.suspendCall();
-        return waiting.placeholder;
-      }
+    if (canWait && (settled === null || this.signals.deliverable)) {
+      if (!this.#invocations.wait(waiting)) this.#suspend(waiting);
+      return waiting.placeholder;
     }
     switch (settled?.kind) {
       case 'returned':
@@ -323,7 +516,7 @@ export class Runner {
         `${name} has to wait: it must be among the transform's suspending imports`,
       );
     }
-    if (!this.guest.canSuspend(name)) {
+    if (!this.#invocations.canWait(name)) {
       throw new ProcessError('cannot-suspend', `${name} cannot wait: a host function is between it and its process`);
     }
   }
@@ -374,7 +567,9 @@ export class Runner {
   /** Ends the process from within the guest. */
   exit(status: number): never {
     this.#exitStatus = status;
-    return leaveByTrap();
+    // Should a host function keep the trap from the process, the next poll looks again.
+    this.budget.request();
+    return leaveByTrap(`the process has ended with status ${status}`);
   }
 
   finish(status: ExitStatus): void {

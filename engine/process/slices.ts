@@ -8,6 +8,8 @@ import { SliceTimer } from './slice-timer.ts';
 /** Parts of a slice of polls: a guest whose polls suddenly take longer overruns a part, not the whole. */
 const PARTS = 8;
 const FIRST_BUDGET = 1000;
+/** How often a guest with a time limit yields, in milliseconds, to have the clock looked at. */
+const LONGEST_TICK = 20;
 
 /** Runs a guest for about the time of a slice. */
 export class Slices {
@@ -22,9 +24,14 @@ export class Slices {
     this.#time = time;
   }
 
+  /** How often the guest is to yield at least, in milliseconds. */
+  get #tick(): number {
+    return this.#runner.isLimited ? Math.min(this.#time, LONGEST_TICK) : this.#time;
+  }
+
   /** The word that another thread has to set; null: slices can do without. */
   get #timed(): SharedArrayBuffer | null {
-    return this.#time === Number.POSITIVE_INFINITY ? null : (this.#runner.guest.epoch?.buffer ?? null);
+    return this.#tick === Number.POSITIVE_INFINITY ? null : (this.#runner.guest.epoch?.buffer ?? null);
   }
 
   /** Has to have resolved before slices are run. @throws ProcessError `no-timer` */
@@ -38,7 +45,7 @@ export class Slices {
   run(): Pause {
     const { epoch } = this.#runner.guest;
     if (epoch === null) return this.#counted();
-    if (this.#timed === null) return this.#runner.run(POLL_LIMIT);
+    if (this.#timed === null) return this.#runner.run(POLL_LIMIT, now() + this.#time);
     return this.#limited();
   }
 
@@ -54,7 +61,7 @@ export class Slices {
     const begun = now();
     const wanted = this.#time / PARTS;
     for (let from = begun; ; ) {
-      const pause = runner.run(this.#budget);
+      const pause = runner.run(this.#budget, begun + this.#time);
       const to = now();
       if (runner.spent) {
         this.#budget = paced(this.#budget, wanted, to - from);
@@ -71,8 +78,8 @@ export class Slices {
     }
     const { timer, slot } = this.#timer;
     const begun = now();
-    for (let left = this.#time; ; left = this.#time - (now() - begun)) {
-      const pause = timer.during(slot, left, () => runner.run(POLL_LIMIT));
+    for (let left = this.#tick; ; left = Math.min(this.#tick, this.#time - (now() - begun))) {
+      const pause = timer.during(slot, left, () => runner.run(POLL_LIMIT, begun + this.#time));
       // Whoever else sets the word, or a tick that was meant for the slice before, does not end this one.
       if (pause !== 'yielded' || now() - begun >= this.#time / 2) return pause;
     }

@@ -92,7 +92,7 @@ export class Wasi {
       ...this.#files.imports,
       proc_exit: (status: number) => {
         this.#exitStatus = status >>> 0;
-        leaveByTrap();
+        leaveByTrap(`the program has ended with status ${status >>> 0}`);
       },
     };
   }

@@ -35,6 +35,13 @@ interface Entry {
   readonly placed: boolean;
 }
 
+/** The next one of a set to deliver that is not blocked (kernel/signal.c, next_signal): the lowest number first. */
+export function nextOf(set: SigSet, blocked: SigSet): Signo | null {
+  if (set.isEmpty) return null;
+  const open = set.difference(blocked);
+  return open.intersection(SYNCHRONOUS).lowest ?? open.lowest;
+}
+
 /** The signals that wait for delivery. Standard signals wait once, with the information of the first; real-time ones queue. */
 export class PendingSignals {
   #set = SigSet.empty;
@@ -82,9 +89,7 @@ export class PendingSignals {
 
   /** The next one to deliver that is not blocked (kernel/signal.c, next_signal): the lowest number first. */
   next(blocked: SigSet): Signo | null {
-    if (this.#set.isEmpty) return null;
-    const open = this.#set.difference(blocked);
-    return open.intersection(SYNCHRONOUS).lowest ?? open.lowest;
+    return nextOf(this.#set, blocked);
   }
 
   /** Takes the oldest of a signal that waits. */

@@ -12,7 +12,7 @@ import {
   type Signo,
   signalName,
 } from './numbers.ts';
-import { LocalPlaces, PendingSignals, type Places } from './pending.ts';
+import { LocalPlaces, nextOf, PendingSignals, type Places } from './pending.ts';
 import { SigSet } from './sigset.ts';
 
 const UNBLOCKABLE = SigSet.of(SIGKILL, SIGSTOP);
@@ -229,6 +229,38 @@ export class SignalState {
   /** The signal that ends the process whatever else waits, or null. */
   get fatal(): Signo | null {
     return this.#shared.fatal;
+  }
+
+  /** The signal that would end the process if all that wait could be delivered now, or null. */
+  get deadly(): Signo | null {
+    const shared = this.#shared;
+    if (shared.fatal !== null) return shared.fatal;
+    let blocked = this.#blocked;
+    let own = this.#own?.set ?? SigSet.empty;
+    let others = shared.pending.set;
+    if (shared.stopped) return null;
+    for (;;) {
+      const signal = nextOf(own, blocked) ?? nextOf(others, blocked);
+      if (signal === null) return null;
+      if (nextOf(own, blocked) === null) others = others.without(signal);
+      else own = own.without(signal);
+      const action = this.action(signal);
+      if (action.disposition.kind === 'handler') {
+        blocked = blocked.union(action.mask);
+        if (!hasFlag(action, 'NODEFER')) blocked = blocked.with(signal);
+      }
+      switch (this.#default(signal)) {
+        case 'terminate':
+        case 'core':
+          return signal;
+        case 'stop':
+          return null;
+        case 'ignore':
+        case 'continue':
+        case null:
+          break;
+      }
+    }
   }
 
   /** Takes the next signal that has an effect; null: there is none. What is ignored by now goes without a word. */

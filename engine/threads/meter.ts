@@ -1,10 +1,13 @@
 import { POLL_LIMIT } from '../process/budget.ts';
+import { now } from '../process/event-loop.ts';
 import { Chunk } from '../process/pace.ts';
 import type { Pause, Runner } from '../process/runner.ts';
 import { SliceTimer } from '../process/slice-timer.ts';
 
 /** How long threads with `epoch` polls have their turn, in milliseconds. */
 const EPOCH_SLICE = 10;
+/** The same where polls are counted: calls of imports may take longer than the polls between them. */
+const LONGEST_TURN = 10;
 
 /** How a thread's turn went. */
 export interface Turn {
@@ -31,10 +34,10 @@ export class Meter {
   run(runner: Runner, budget: number): Turn {
     if (runner.guest.epoch !== null) return this.#timed(runner, budget);
     const polls = Math.min(budget, this.#chunk.begin());
-    const pause = runner.run(polls);
+    const pause = runner.run(polls, now() + LONGEST_TURN);
     const { used } = runner.budget;
-    const interrupted = pause === 'yielded' && runner.spent && used < budget;
-    if (interrupted) this.#chunk.passed();
+    const interrupted = pause === 'yielded' && (runner.spent || runner.isLate) && used < budget;
+    if (interrupted && runner.spent) this.#chunk.passed();
     else this.#chunk.ended();
     return { pause, used, interrupted };
   }

@@ -1,6 +1,7 @@
 import { keepAlive } from '../process/event-loop.ts';
 import type { ExitStatus } from '../process/index.ts';
 import type { Handlers, Runner } from '../process/runner.ts';
+import type { Deadlines } from '../process/time-limits.ts';
 import { type Coroutine, PAUSE, type Pause } from '../scheduler/coroutine.ts';
 import type { Fiber } from '../scheduler/fiber.ts';
 import type { Stack, Stacks } from '../scheduler/guest/stacks.ts';
@@ -23,6 +24,8 @@ export const MAIN = 1;
 /** What a thread needs of the process it is one of. */
 export interface Home {
   readonly meter: Meter;
+  /** The process's time limits; null: it has none. */
+  readonly limits: Deadlines | null;
   /** Takes in the signals that come from elsewhere. */
   collect(): void;
   stopped(signal: Signo): void;
@@ -123,6 +126,12 @@ export class Thread implements Coroutine, Handlers {
   // ---- for its runner
 
   readonly returned = null;
+  /** Its turns are short. */
+  readonly isWatched = false;
+
+  get limits(): Deadlines | null {
+    return this.#home.limits;
+  }
 
   collect(): void {
     this.#home.collect();

@@ -3,6 +3,7 @@ import type { Conductor } from '../process/conductor.ts';
 import { checkHost, type Guest } from '../process/guest.ts';
 import { type ExitStatus, Process, ProcessError, type ProcessOptions, signalImports } from '../process/index.ts';
 import { Runner } from '../process/runner.ts';
+import type { Deadlines } from '../process/time-limits.ts';
 import { type StackOptions, type Stacks, stacksOf } from '../scheduler/guest/stacks.ts';
 import { type Scheduler, SchedulerError, type SpawnOptions, type Task } from '../scheduler/index.ts';
 import { SIGCONT, SignalState, type Signo } from '../signals/index.ts';
@@ -123,7 +124,7 @@ export class Threads implements Conductor, Home {
     const { name = 'main', ...rest } = options;
     const runner = this.process.conduct(this);
     this.#taskOptions = rest;
-    const main = new Thread(MAIN, runner.stack[0]?.entry ?? '', this, null, null);
+    const main = new Thread(MAIN, this.process.entry, this, null, null);
     main.runner = runner;
     this.#main = main;
     this.#add(main, { ...rest, name });
@@ -242,6 +243,10 @@ export class Threads implements Conductor, Home {
   }
 
   // ---- as the threads' home
+
+  get limits(): Deadlines | null {
+    return this.process.limits;
+  }
 
   collect(): void {
     this.process.collect();

@@ -13,7 +13,6 @@ export { ATOMICS_MODULE };
 export const WASI_THREADS_MODULE = 'wasi';
 const SPAWN = 'thread-spawn';
 export const WASI_THREAD_START = 'wasi_thread_start';
-type Import = (...args: unknown[]) => unknown;
 
 /**
  * The instances of a module that is built for wasi-threads (https://github.com/WebAssembly/wasi-threads): one for each thread,
@@ -27,7 +26,6 @@ export class WasiThreads {
   readonly #imports: Imports;
   readonly #options: GuestOptions;
   readonly #memories: readonly MemoryManifest[];
-  readonly #suspending: readonly { readonly module: string; readonly name: string }[];
   readonly #waits: AtomicWaits;
 
   /**
@@ -49,7 +47,6 @@ export class WasiThreads {
     this.#module = module;
     this.#options = options;
     this.#memories = host?.memories ?? [];
-    this.#suspending = host?.suspending ?? [];
     this.#waits = new AtomicWaits(threads);
     const spawns = WebAssembly.Module.imports(module).some(
       (entry) => entry.module === WASI_THREADS_MODULE && entry.name === SPAWN,
@@ -67,13 +64,8 @@ export class WasiThreads {
     this.#imports = withMemories(imports, this.#memories);
   }
 
-  /** The instance of the main thread. @throws what Store.instantiate throws */
+  /** The instance of a thread, which has to run its start function first. @throws what Store.instantiate throws */
   instantiate(): Linked {
-    return this.#make((func) => func);
-  }
-
-  /** @param wrap is given the functions that suspend */
-  #make(wrap: (func: Import, name: string) => Import): Linked {
     const given = this.#imports;
     const memories = new InstanceMemories(this.#memories, given);
     const imports: Record<string, Record<string, unknown>> = {};
@@ -83,12 +75,7 @@ export class WasiThreads {
       ...given[WASI_THREADS_MODULE],
     };
     imports[ATOMICS_MODULE] = { ...this.#waits.imports((index) => memories.get(index)), ...given[ATOMICS_MODULE] };
-    for (const { module, name } of this.#suspending) {
-      const space = imports[module];
-      const func = space?.[name];
-      if (space !== undefined && typeof func === 'function') space[name] = wrap(func as Import, `${module}.${name}`);
-    }
-    const linked = this.#store.instantiate(this.#module, imports);
+    const linked = this.#store.instantiate(this.#module, imports, { start: 'deferred' });
     memories.instance = linked.instance;
     return linked;
   }
@@ -96,11 +83,10 @@ export class WasiThreads {
   /** @returns the new thread's number, or minus the number of an error */
   #spawn(argument: number): number {
     const threads = this.#threads;
-    // A start function has no thread that another could follow.
+    // One instance's start function may be run by others than its thread.
     void threads.current;
     try {
-      const guest = new Guest(this.#module, this.#ofThread(), this.#options);
-      // Its start function may have spawned others.
+      const guest = new Guest(this.#module, this.instantiate().instance, this.#options);
       const id = threads.nextId;
       return threads.spawn({ entry: WASI_THREAD_START, args: [id, argument], guest, isDetached: true, isVital: true })
         .id;
@@ -110,17 +96,6 @@ export class WasiThreads {
         return -ERRNO.EAGAIN;
       throw error;
     }
-  }
-
-  /** Its start function runs within a call of another instance's, which must not be taken for a call of its own that waits. */
-  #ofThread(): WebAssembly.Instance {
-    let started = false;
-    const { instance } = this.#make((func, name) => (...args) => {
-      if (started) return func(...args);
-      throw new ProcessError('cannot-suspend', `${name} cannot wait: the start function of a thread calls it`);
-    });
-    started = true;
-    return instance;
   }
 }
 

@@ -74,7 +74,7 @@ export class Instrumenter {
       this.instrumented.add(index);
     });
     this.#build = new Build(source, asks.brand);
-    this.#state = new RuntimeState(this.#build, 'closed', usesExceptions(source), epochWord);
+    this.#state = new RuntimeState(this.#build, 'closed', usesExceptions(source), epochWord, { poll });
     // Asyncify's memory has to be the last.
     if (poll === 'epoch') void this.#state.epochMemory;
     this.#stubs = new AsyncifyStubs(this.#state);
@@ -113,7 +113,7 @@ export class Instrumenter {
         }),
       ),
       exports: [...module.exports.map((entry) => this.#export(entry)), ...this.#host.exports()],
-      start: module.start === null ? null : this.#hostEntry(module.start),
+      start: module.start === null ? null : this.#host.startSection(this.#hostEntry(module.start)),
       restructured: this.instrumented,
       elems: module.elems.map(
         (elem): Elem => ({

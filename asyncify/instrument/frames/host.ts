@@ -2,7 +2,7 @@ import type { Export } from '../../binary/module.ts';
 import type { FuncIdx, GlobalIdx, LocalIdx, ValType } from '../../binary/types.ts';
 import { isRef, refType } from '../../binary/types.ts';
 import { Asm, Locals } from '../../lower/asm.ts';
-import { HOST_EXPORTS, OUTCOME, UNWINDING } from '../../lower/interface.ts';
+import { HOST_EXPORTS, OUTCOME, PROCESS_IMPORTS, UNWINDING } from '../../lower/interface.ts';
 import { CONT, FRAME, HANDLER, STACK, T } from '../../lower/runtime-types.ts';
 import { STACK_POINTER, stackPointerOf } from '../../lower/transparent/index.ts';
 import { contFuncs, contType, handedOver } from './handed-over.ts';
@@ -55,6 +55,8 @@ export class HostInterface {
     if (state.exceptions) func(HOST_EXPORTS.throw, this.#throw());
     func(HOST_EXPORTS.canSuspend, this.#canSuspend());
     func(HOST_EXPORTS.suspend, this.#suspend());
+    const { start } = info.module;
+    if (start !== null) func(HOST_EXPORTS.start, this.#startFunction(start));
     func(HOST_EXPORTS.refuel, this.#swap(state.shared('fuel')));
     for (const name of ['fuel', 'epoch', 'pending'] as const) {
       result.push({ name: HOST_EXPORTS[name], kind: 'global', index: state.shared(name), at: -1 });
@@ -123,6 +125,35 @@ export class HostInterface {
     asm.structNew(type);
     stubs.newStack(asm);
     asm.structNew(T.cont);
+    build.define(func, { locals: [], body: asm.out });
+    return func;
+  }
+
+  /** Not 0 where the start function has been run, or given to a host that will. */
+  get #started(): GlobalIdx {
+    const { build } = this.#lowering;
+    return build.addGlobal({ type: 'i32', mutable: true }, new Asm().i32(0).out, 'started');
+  }
+
+  /** `() -> (ref null $cont)`: a continuation that will call the start function, the first time unless instantiation has. */
+  #startFunction(target: FuncIdx): FuncIdx {
+    const { build } = this.#lowering;
+    const func = build.addFunc(build.funcType([], [CONT_REF]), 'start function');
+    const asm = new Asm();
+    asm.globalGet(this.#started).open('if');
+    asm.null(T.cont).do('return').close();
+    asm.i32(1).globalSet(this.#started).call(this.#start(target));
+    build.define(func, { locals: [], body: asm.out });
+    return func;
+  }
+
+  /** What takes the place of the start function: runs it unless the host wants to. @param entry the start function, or its host entry */
+  startSection(entry: FuncIdx): FuncIdx {
+    const { build } = this.#lowering;
+    const func = build.addFunc(build.funcType([], []), 'start');
+    const asm = new Asm();
+    asm.globalGet(build.importGlobal(PROCESS_IMPORTS.start, { type: 'i32', mutable: false })).open('if');
+    asm.i32(1).globalSet(this.#started).call(entry).close();
     build.define(func, { locals: [], body: asm.out });
     return func;
   }
@@ -200,6 +231,7 @@ export class HostInterface {
     const cont = locals.add(CONT_REF);
     const stack = locals.add(STACK_REF);
     const asm = new Asm();
+    if (state.poll !== null) asm.i32(0).globalSet(state.shared('asked'));
     asm.get(locals.param(0)).do('any.convert_extern').cast(CONT_REF).tee(cont);
     for (let index = 1; index < params.length; index++) asm.get(locals.param(index));
     asm.call(guarded).set(stack);

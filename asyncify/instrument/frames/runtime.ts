@@ -94,7 +94,10 @@ export class Runtime {
     });
   }
 
-  /** `[] -> [i32]`: starts unwinding to the host that runs this guest; 0: does not, as a host frame is in between. */
+  /**
+   * `[] -> [i32]`: starts unwinding to the host that runs this guest; 0: does not, as a host frame is in between. Then that host is
+   * told: it may trap here, and says when it is to be told again.
+   */
   get yield(): FuncIdx {
     return this.#once('yield', () => {
       const { build } = this.state;
@@ -103,7 +106,16 @@ export class Runtime {
       const tag = locals.add(refType(T.tag, true));
       const asm = new Asm();
       asm.globalGet(this.state.hostTag('yielded')).set(tag);
-      this.#find(asm, locals, tag, 'suspend', () => asm.i32(0).do('return'));
+      const polls = locals.add('i32');
+      this.#find(asm, locals, tag, 'suspend', () => {
+        const { state } = this;
+        state.clearEpoch(asm);
+        asm.i32(1).globalSet(state.shared('asked'));
+        asm.call(state.hook('polled')).tee(polls).i32(0).do('i32.lt_s').openUnlikely();
+        asm.do('unreachable').close();
+        if (state.poll === 'fuel') asm.get(polls).globalSet(state.shared('fuel'));
+        asm.i32(0).do('return');
+      });
       this.#beginUnwinding(asm);
       asm.i32(1);
       build.define(func, { locals: locals.declared, body: asm.out });

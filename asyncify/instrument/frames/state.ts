@@ -8,6 +8,7 @@ import { zero } from '../../lower/dummies.ts';
 import {
   EPOCH_IMPORT,
   EPOCH_PAGES,
+  PROCESS_IMPORTS,
   SHARED_GLOBALS,
   type SharedName,
   SLOT_TYPES,
@@ -18,7 +19,7 @@ import {
   tagIdentity,
 } from '../../lower/interface.ts';
 import { RUNTIME_TYPES, T } from '../../lower/runtime-types.ts';
-import type { EpochWord } from '../polls.ts';
+import type { EpochWord, Poll } from '../polls.ts';
 import { Checks } from './checks.ts';
 
 const EPOCH_MEMORY: Limits = { address: 'i32', min: BigInt(EPOCH_PAGES), max: BigInt(EPOCH_PAGES), shared: true };
@@ -27,6 +28,8 @@ const EPOCH_MEMORY: Limits = { address: 'i32', min: BigInt(EPOCH_PAGES), max: Bi
 export type Linking = 'closed' | 'linked';
 
 export interface StateOptions {
+  /** What yield points ask; null or left out: there are none. */
+  readonly poll?: Poll | null;
   /** Calls of imports of this module can be suspended. */
   readonly suspending?: boolean;
   /** This is a test build. */
@@ -43,6 +46,8 @@ export class RuntimeState {
   #epochMemory: MemIdx | null = null;
   /** Null unless this is a test build. */
   readonly checks: Checks | null;
+  /** What this module's yield points ask; null: it has none. */
+  readonly poll: Poll | null;
   /** Whether calls of imports can be suspended: this module's, or those of others that it is linked with. */
   readonly suspendsCalls: boolean;
   /** The slots of references there are so far. */
@@ -51,6 +56,7 @@ export class RuntimeState {
   constructor(build: Build, linking: Linking, exceptions: boolean, epochWord: EpochWord, more: StateOptions = {}) {
     this.build = build;
     this.linking = linking;
+    this.poll = more.poll ?? null;
     this.suspendsCalls = more.suspending === true || linking === 'linked';
     this.exceptions = exceptions;
     this.#epochWord = epochWord;
@@ -74,6 +80,40 @@ export class RuntimeState {
     const memory = this.epochMemory;
     if (memory === null) asm.globalGet(this.shared('epoch'));
     else asm.i32(0).op('i32.load', { memarg: { align: 2, memory, offset: 0n } });
+  }
+
+  /** Emits `[] -> []`: has the next poll say that it is to yield. */
+  requestYield(asm: Asm): void {
+    this.#setPoll(asm, -1, 1);
+  }
+  /** Emits `[] -> []`: what the word of `epoch` polls asks is about to be looked after. Who asks later sets it after this. */
+  clearEpoch(asm: Asm): void {
+    if (this.poll === 'epoch') this.#setPoll(asm, 0, 0);
+  }
+  #setPoll(asm: Asm, fuel: number, word: number): void {
+    const memory = this.poll === 'epoch' ? this.epochMemory : null;
+    if (this.poll === 'fuel') asm.i32(fuel).globalSet(this.shared('fuel'));
+    else if (memory === null) asm.i32(word).globalSet(this.shared('epoch'));
+    // Other threads set it as well: what they have done before has to be seen after this.
+    else
+      asm
+        .i32(0)
+        .i32(word)
+        .op('i32.atomic.store', { memarg: { align: 2, memory, offset: 0n } });
+  }
+  /** Whether nobody asks a guest to yield whose imports take long: a clock has to be looked at after each. */
+  get looksAfterCalls(): boolean {
+    return this.poll === 'fuel' || (this.poll === 'epoch' && this.#epochWord === 'global');
+  }
+  readonly #hooks = new Map<string, FuncIdx>();
+  /** The import that a poll calls where it cannot suspend, or that a host call is followed by. */
+  hook(name: 'polled' | 'returned'): FuncIdx {
+    let func = this.#hooks.get(name);
+    if (func === undefined) {
+      func = this.build.importFunc(PROCESS_IMPORTS[name], this.build.funcType([], name === 'polled' ? ['i32'] : []));
+      this.#hooks.set(name, func);
+    }
+    return func;
   }
 
   shared(name: SharedName): GlobalIdx {

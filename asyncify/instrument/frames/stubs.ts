@@ -364,7 +364,11 @@ export class Stubs {
       const restore = (): void => {
         this.reset(asm);
         this.#restoreChain(asm, saved);
+        // No other call is running now that could be suspended by it.
+        if (suspending) asm.null(T.stack).globalSet(state.shared('calling'));
         state.checks?.running(asm, 'hostReturned');
+        if (state.looksAfterCalls) asm.call(state.hook('returned'));
+        if (state.poll !== null) this.#askAgain(asm, saved);
       };
       this.#guarded(asm, signature.results, restore, () => {
         push();
@@ -388,6 +392,16 @@ export class Stubs {
     asm.globalGet(state.shared('level')).tee(saved.level).open('if');
     asm.globalGet(state.shared('current')).set(saved.current).close();
     return saved;
+  }
+
+  /** Emits what follows a host frame: where a poll beneath it was to yield and could not, the next one that can does. */
+  #askAgain(asm: Asm, saved: Chain): void {
+    const { state } = this;
+    asm.globalGet(state.shared('asked')).openUnlikely();
+    asm.get(saved.level).open('if');
+    asm.i32(0).globalSet(state.shared('asked'));
+    state.requestYield(asm);
+    asm.close().close();
   }
 
   #restoreChain(asm: Asm, saved: Chain): void {

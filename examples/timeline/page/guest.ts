@@ -83,6 +83,8 @@ function describe(status: ExitStatus): string {
       return `ended by ${signalName(status.signal)}`;
     case 'failed':
       return `failed: ${status.error}`;
+    case 'timed-out':
+      return `timed out (${status.limit})`;
     default:
       return status satisfies never;
   }
