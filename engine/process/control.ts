@@ -16,6 +16,7 @@ import { QUEUE_LIMIT } from '../signals/pending.ts';
 import { ProcessError } from './errors.ts';
 import type { ExitStatus } from './exit-status.ts';
 import { requireSharedMemory } from './guest.ts';
+import { TIME_LIMITS } from './time-limits.ts';
 
 /** What a process and its RemoteProcess have between them; to be sent to the process's thread, the port among what is transferred. */
 export interface ProcessControl {
@@ -26,7 +27,7 @@ export interface ProcessControl {
 export type ProcessState = 'new' | 'ready' | 'running' | 'blocked' | 'stopped' | 'suspended' | 'ended';
 const STATES = ['new', 'ready', 'running', 'blocked', 'stopped', 'suspended', 'ended'] as const;
 /** 0: it has not ended. */
-const ENDINGS = [null, 'exited', 'signaled', 'failed'] as const;
+const ENDINGS = [null, 'exited', 'signaled', 'failed', 'timed-out'] as const;
 
 /** How many signals with their information the mailbox holds. */
 export const MAILBOX_LIMIT = 1024;
@@ -95,6 +96,8 @@ export class Mailbox implements Places {
         return { kind, status: Atomics.load(words, AT.endedWith) >>> 0, results: [] };
       case 'signaled':
         return { kind, signal: signo(Atomics.load(words, AT.endedWith)) };
+      case 'timed-out':
+        return { kind, limit: TIME_LIMITS[Atomics.load(words, AT.endedWith)] ?? 'wall' };
       default:
         return kind satisfies never;
     }
@@ -102,8 +105,7 @@ export class Mailbox implements Places {
 
   end(status: ExitStatus): void {
     const words = this.#words;
-    const number = status.kind === 'exited' ? status.status : status.kind === 'signaled' ? status.signal : 0;
-    Atomics.store(words, AT.endedWith, number);
+    Atomics.store(words, AT.endedWith, numberIn(status));
     Atomics.store(words, AT.ending, ENDINGS.indexOf(status.kind));
     this.state = 'ended';
   }
@@ -192,3 +194,18 @@ export class Mailbox implements Places {
 }
 
 const at = (entry: number): number => AT.ring + ((entry >>> 0) % MAILBOX_LIMIT) * ENTRY;
+
+function numberIn(status: ExitStatus): number {
+  switch (status.kind) {
+    case 'exited':
+      return status.status;
+    case 'signaled':
+      return status.signal;
+    case 'timed-out':
+      return TIME_LIMITS.indexOf(status.limit);
+    case 'failed':
+      return 0;
+    default:
+      return status satisfies never;
+  }
+}

@@ -198,6 +198,7 @@ export class RemoteControl {
         this.#post({ ...status, results: [] });
         break;
       case 'signaled':
+      case 'timed-out':
         this.#post(status);
         break;
       default:

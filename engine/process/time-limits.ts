@@ -13,7 +13,7 @@ export interface TimeLimits {
   readonly grace?: number;
 }
 export type TimeLimit = 'wall' | 'cpu';
-const LIMITS = ['wall', 'cpu'] as const;
+export const TIME_LIMITS = ['wall', 'cpu'] as const satisfies readonly TimeLimit[];
 
 /** @throws RangeError for a limit that is not more than 0, or a grace below 0 */
 export function checkLimits({ wall = 1, cpu = 1, grace = 0 }: TimeLimits): void {
@@ -87,7 +87,7 @@ export class Deadlines {
   look(): void {
     const time = now();
     const { grace = 0 } = this.#limits;
-    for (const limit of LIMITS) {
+    for (const limit of TIME_LIMITS) {
       const most = this.#limits[limit];
       if (most === undefined || this.#over !== null) continue;
       const taken = this.#taken(limit, time);
@@ -104,7 +104,7 @@ export class Deadlines {
   get due(): number {
     const time = now();
     const { grace = 0 } = this.#limits;
-    const left = LIMITS.map((limit) => {
+    const left = TIME_LIMITS.map((limit) => {
       const most = this.#limits[limit] ?? Number.POSITIVE_INFINITY;
       return most + (this.#passed.includes(limit) ? grace : 0) - this.#taken(limit, time);
     });

@@ -7,7 +7,7 @@ import { SliceTimer } from '../process/slice-timer.ts';
 /** How long threads with `epoch` polls have their turn, in milliseconds. */
 const EPOCH_SLICE = 10;
 /** The same where polls are counted: calls of imports may take longer than the polls between them. */
-const LONGEST_TURN = 10;
+const LONGEST_TURN = 40;
 
 /** How a thread's turn went. */
 export interface Turn {

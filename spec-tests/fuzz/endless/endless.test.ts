@@ -69,8 +69,9 @@ describe('what is right', () => {
   it('is a death in time', () => {
     expect(fault(killed)).toBeNull();
     expect(fault({ ...killed, after: 201 })).toBe('late');
-    expect(faultOf({ ...killed, after: 499 }, LOOP, 'limit', 300, 200)).toBeNull();
-    expect(faultOf({ ...killed, after: 501 }, LOOP, 'limit', 300, 200)?.kind).toBe('late');
+    const limited = { ...killed, how: { kind: 'timed-out', detail: 'wall' } } as const;
+    expect(faultOf({ ...limited, after: 499 }, LOOP, 'limit', 300, 200)).toBeNull();
+    expect(faultOf({ ...limited, after: 501 }, LOOP, 'limit', 300, 200)?.kind).toBe('late');
     expect(fault({ kind: 'running' })).toBe('goes on');
     expect(fault({ kind: 'lost', reason: '' })).toBe('lost');
   });
@@ -102,8 +103,10 @@ describe('a lane', () => {
       (func (export "_start") (call $slow (i32.const 1000000))))`;
     const endless = { modules: [{ name: 'main', text }], threads: false };
     expect(await run(endless, ['limit'])).toEqual([{ kind: 'running' }]);
-    const killed = { kind: 'ended', how: { kind: 'signaled', detail: '9' } };
-    expect(await run(runnable(LOOP))).toMatchObject([killed, { ...killed, killed: true }]);
+    expect(await run(runnable(LOOP))).toMatchObject([
+      { kind: 'ended', how: { kind: 'timed-out', detail: 'wall' } },
+      { kind: 'ended', how: { kind: 'signaled', detail: '9' }, killed: true },
+    ]);
   });
 
   it('says so of modules that are none', async () => {

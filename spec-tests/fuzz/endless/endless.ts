@@ -250,7 +250,8 @@ export function faultOf(
       return { kind: outcome.kind, detail: outcome.reason };
     case 'ended': {
       const { how } = outcome;
-      if (!mayEnd(program.root) && !(how.kind === 'signaled' && how.detail === '9')) {
+      const wanted = ending === 'limit' ? 'timed-out wall' : 'signaled 9';
+      if (!mayEnd(program.root) && `${how.kind} ${how.detail}` !== wanted) {
         return { kind: 'ended by itself', detail: `${how.kind} ${how.detail}` };
       }
       const late = delay(outcome, ending, limit);

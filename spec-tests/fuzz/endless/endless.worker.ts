@@ -146,6 +146,8 @@ function ended(status: ExitStatus): Ended {
       const { name, kind, message } = status.error as { name?: string; kind?: string; message?: string };
       return { kind: 'failed', detail: `${name}${kind === undefined ? '' : ` ${kind}`}: ${message}` };
     }
+    case 'timed-out':
+      return { kind: 'timed-out', detail: status.limit };
     default:
       return status satisfies never;
   }
@@ -168,8 +170,8 @@ async function perform({ modules, threads, way, endings, limit }: Job): Promise<
     say({ kind: 'begins', at });
     let how: Ended;
     try {
-      const process = launch(compiled, threads, control === null ? {} : { control });
-      if (kind === 'limit') setTimeout(() => process.kill('SIGKILL'), limit);
+      const limited = kind === 'limit' ? { limits: { wall: limit } } : {};
+      const process = launch(compiled, threads, { ...limited, ...(control === null ? {} : { control }) });
       how = ended(await process.wait());
     } catch (error) {
       how = ended({ kind: 'failed', error });

@@ -29,8 +29,8 @@ export interface Job {
 
 /** How a process has ended, as it can be sent. */
 export interface Ended {
-  readonly kind: 'exited' | 'signaled' | 'failed';
-  /** The signal, or what is known of the error. */
+  readonly kind: 'exited' | 'signaled' | 'failed' | 'timed-out';
+  /** The signal, the limit, or what is known of the error. */
   readonly detail: string;
 }
 
