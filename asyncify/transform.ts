@@ -31,21 +31,15 @@ import { HostInterface } from './instrument/frames/host.ts';
 import { Lowering } from './instrument/frames/lowering.ts';
 import { type Linking, RuntimeState } from './instrument/frames/state.ts';
 import { Stubs } from './instrument/frames/stubs.ts';
-import { type EpochWord, type Poll, yieldPoints } from './instrument/polls.ts';
+import type { EpochWord, Poll, YieldPoints } from './instrument/polls.ts';
+import { type BulkLimits, lowerWork } from './instrument/work/lower.ts';
 import { Asm } from './lower/asm.ts';
-import {
-  type AtomicsOptions,
-  composed,
-  inSource,
-  lowerAtomics,
-  type Origins,
-  reasonOf,
-  SUSPENDING_ATOMICS,
-} from './lower/atomics.ts';
+import { type AtomicsOptions, lowerAtomics, SUSPENDING_ATOMICS } from './lower/atomics.ts';
 import { type Brand, brandFor } from './lower/brand.ts';
-import { Build, type LinkableFunc, type Replacements } from './lower/build.ts';
+import { Build, type Code, type LinkableFunc, type Replacements } from './lower/build.ts';
 import { HIDDEN_EXPORTS, RUNTIME_MODULE } from './lower/interface.ts';
 import { lowerLegacyExceptions, usesLegacyExceptions } from './lower/legacy.ts';
+import { inBoth, inSource, type Origins } from './lower/origins.ts';
 import { T } from './lower/runtime-types.ts';
 import { type HostFrame, lowerTransparent, type TransparentOptions } from './lower/transparent/index.ts';
 import { describeOutput, refuseTransformed, withManifest } from './manifest.ts';
@@ -80,6 +74,8 @@ export interface TransformOptions extends AtomicsOptions, TransparentOptions {
    * and links with no other store. Default false, which costs nothing.
    */
   readonly checks?: boolean;
+  /** For tests: how bulk instructions are cut. */
+  readonly bulkLimits?: BulkLimits;
 }
 
 /** One instrumented function and why it is: the chain of functions down to the one that suspends. */
@@ -115,7 +111,7 @@ export function transformModule(source: Module, bytes: Uint8Array, options: Tran
   refuseRuntimeTypes(source.recGroups);
   const info = validate(source);
   const { valid, origins, hostFrames } = lowerForHost(info, options);
-  return inSource(origins, () => transformValid(valid, bytes, options, hostFrames, origins));
+  return inSource(origins, () => ({ ...transformValid(valid, bytes, options, origins), hostFrames }));
 }
 
 /** What a module is made before it is analysed. */
@@ -135,7 +131,7 @@ export function lowerForHost(info: ModuleInfo, options: TransformOptions): ForHo
   const { lowered, frames } = asked ? lowerTransparent(valid, options) : none;
   const hostFrames = atomics === null ? frames : frames.filter(({ func }) => func < info.importedFuncs);
   if (lowered === null) return { valid, origins: atomics?.origins, hostFrames };
-  const origins = atomics === null ? lowered.origins : composed(atomics.origins, lowered.origins);
+  const origins = atomics === null ? lowered.origins : inBoth(atomics.origins, lowered.origins);
   return { valid: validate(lowered.module), origins, hostFrames };
 }
 
@@ -149,53 +145,75 @@ function transformValid(
   valid: ModuleInfo,
   bytes: Uint8Array,
   options: TransformOptions,
-  hostFrames: readonly HostFrame[],
-  origins?: Origins,
-): Transformed {
-  let info = valid;
+  origins: Origins | undefined,
+): Output {
   const linking = options.linking ?? 'linked';
+  const branded = (): BrandedOptions => ({ ...options, brand: brandFor(options.brand, linking, bytes) });
+  const { yields: poll = 'none' } = options;
   const hosted = isHosted(options);
-  const concerned = (suspensions: Suspensions): boolean =>
+  const concerned = (info: ModuleInfo, suspensions: Suspensions): boolean =>
     hosted || origins !== undefined || isConcerned(info, suspensions, linking);
-  if (usesLegacyExceptions(info) && concerned(analyse(info, linking, hostOf(info, options)))) {
-    info = validate(lowerLegacyExceptions(info));
+  const analysed = (info: ModuleInfo): Suspensions => analyse(info, linking, hostOf(info, options, null));
+  const isLegacy = usesLegacyExceptions(valid) && (hosted || concerned(valid, analysed(valid)));
+  const info = isLegacy ? validate(lowerLegacyExceptions(valid)) : valid;
+  if (poll !== 'none') {
+    const work = lowerWork(info, { poll, linking, references: true, ...bulkOption(options) });
+    const host = { ...hostOf(work.info, options, work.points), poll };
+    return inSource(work.origins, () => transformHosted(work.info, branded(), host, inBoth(origins, work.origins)));
   }
-  const host = hostOf(info, options);
+  const host = hostOf(info, options, null);
+  if (hosted) return transformHosted(info, branded(), { ...host, poll }, origins);
   const suspensions = analyse(info, linking, host);
-  if (!concerned(suspensions)) {
-    return { bytes: new Uint8Array(bytes), changed: false, instrumented: [], hostFrames };
-  }
+  if (!concerned(info, suspensions)) return { bytes: new Uint8Array(bytes), changed: false, instrumented: [] };
+  return transformConcerned(info, branded(), suspensions, null, origins);
+}
+
+type Output = Omit<Transformed, 'hostFrames'>;
+type BrandedOptions = TransformOptions & { readonly brand: Brand };
+
+/** For a module that the host can suspend. */
+function transformHosted(info: ModuleInfo, options: BrandedOptions, host: Host, origins: Origins | undefined): Output {
+  return transformConcerned(info, options, analyse(info, options.linking ?? 'linked', host), host, origins);
+}
+
+function transformConcerned(
+  info: ModuleInfo,
+  options: BrandedOptions,
+  suspensions: Suspensions,
+  host: Host | null,
+  origins: Origins | undefined,
+): Output {
   checkNames(info.module);
   checkDepth(info);
-  const hostedAs = hosted ? { ...host, poll: options.yields ?? 'none' } : null;
+  const linking = options.linking ?? 'linked';
   const epochWord = options.epochWord ?? DEFAULT_EPOCH_WORD;
-  const brand = brandFor(options.brand, linking, bytes);
-  const transformer = new Transformer(
-    info,
-    suspensions,
-    { linking, epochWord, checks: options.checks === true, brand },
-    hostedAs,
-  );
-  const manifest = describeOutput(
-    info,
-    { linking, instrumenter: 'frames', brand },
-    hostedAs && { ...hostedAs, epochWord },
-  );
+  const form = { linking, epochWord, checks: options.checks === true, brand: options.brand };
+  const transformer = new Transformer(info, suspensions, form, host);
+  const how = { linking, instrumenter: 'frames', brand: options.brand } as const;
+  const manifest = describeOutput(info, how, host && { ...host, epochWord });
   return {
     bytes: encode(withManifest(transformer.run(), manifest)),
     changed: true,
     instrumented: explained(transformer.instrumented, suspensions, origins),
-    hostFrames,
   };
 }
 
 /** What the host may suspend, by the options. */
-export function hostOf(info: ModuleInfo, { yields, suspending, atomicWaits }: TransformOptions): HostSuspensions {
+export function hostOf(
+  info: ModuleInfo,
+  { suspending, atomicWaits }: TransformOptions,
+  yields: YieldPoints | null,
+): HostSuspensions {
   const named = new Set([...(suspending ?? []), ...(atomicWaits === 'suspending' ? SUSPENDING_ATOMICS : [])]);
   const matching = importsOf(info.module, 'func').flatMap(({ module, name }, index) =>
     named.has(`${module}.${name}`) || named.has(`${module}.*`) ? [index as FuncIdx] : [],
   );
-  return { yields: yields === 'fuel' || yields === 'epoch' ? yieldPoints(info) : null, suspending: new Set(matching) };
+  return { yields, suspending: new Set(matching) };
+}
+
+/** How bulk instructions are cut, where that is said. */
+export function bulkOption({ bulkLimits }: Pick<TransformOptions, 'bulkLimits'>): { readonly bulk?: BulkLimits } {
+  return bulkLimits === undefined ? {} : { bulk: bulkLimits };
 }
 
 /** Why functions are instrumented, in terms of the source. */
@@ -229,7 +247,7 @@ function chainOf(suspensions: Suspensions, start: FuncIdx, origins: Origins | un
     // What was added says no more than the instruction it stands for.
     if (func === null) continue;
     const instr = reason.instr === null ? null : (origins?.instr(reason.instr) ?? reason.instr);
-    chain.push({ func, instr, text: (instr === null ? null : reasonOf(instr)) ?? reason.text });
+    chain.push({ func, instr, text: (reason.instr && origins?.text(reason.instr)) ?? reason.text });
   }
   return chain;
 }
@@ -356,10 +374,13 @@ class Transformer {
   }
 
   #func(func: Func, index: FuncIdx): LinkableFunc {
-    const code = this.#restructured.has(index)
-      ? translateFunction(this.#lowering, index)
-      : { locals: this.#build.vals(func.locals), body: this.#copied(func.body) };
-    return this.#build.compiled(func.type, code);
+    return this.#build.compiled(func.type, this.#code(func, index));
+  }
+
+  #code(func: Func, index: FuncIdx): Code {
+    if (index === this.#lowering.yields?.points.paying) return this.#lowering.paying();
+    if (this.#restructured.has(index)) return translateFunction(this.#lowering, index);
+    return { locals: this.#build.vals(func.locals), body: this.#copied(func.body) };
   }
 
   #copied(body: Expr): Expr {

@@ -1,7 +1,7 @@
 import { type Func, type Instr, importsOf, type Module, subTypes } from '../asyncify/binary/index.ts';
 import type { FuncIdx, GlobalIdx, LabelIdx, LocalIdx, TypeIdx } from '../asyncify/binary/types.ts';
 import { findPoints } from '../asyncify/instrument/frames/points.ts';
-import { yieldPoints } from '../asyncify/instrument/polls.ts';
+import { lowerWork } from '../asyncify/instrument/work/lower.ts';
 import { Asm, Locals, made } from '../asyncify/lower/asm.ts';
 import { type ModuleInfo, validate } from '../asyncify/validate/index.ts';
 
@@ -9,12 +9,12 @@ import { type ModuleInfo, validate } from '../asyncify/validate/index.ts';
 export const POLLS = { epoch: 'bench:epoch', yield: 'bench:yield' } as const;
 
 /** Adds yield points where frames has them, as calls of an exported function that does nothing. */
-export function withPolls(source: Module): Module {
-  const info = validate(source);
+export function withPolls(guest: Module): Module {
+  const { info, points } = lowerWork(validate(guest), { poll: 'epoch', linking: 'closed', references: true });
+  const source = info.module;
   const type = subTypes(source).length as TypeIdx;
   const func = (info.importedFuncs + source.funcs.length) as FuncIdx;
   const epoch = (importsOf(source, 'global').length + source.globals.length) as GlobalIdx;
-  const points = yieldPoints(info);
   const poll = (asm: Asm): void => {
     asm.globalGet(epoch).open('if');
     asm.call(func).close();

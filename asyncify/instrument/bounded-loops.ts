@@ -11,11 +11,11 @@ const WINDOW = 64;
 const CONDITION = 12;
 
 /**
- * The loops of a body, by the index of their `loop`, that provably run a small constant number of times and call nothing. Known
- * as such are loops that count in a local, from a constant on, up to one branch back.
+ * The loops of a body, by the index of their `loop`, that provably run a small constant number of times and call nothing, and that
+ * number. Known as such are loops that count in a local, from a constant on, up to one branch back.
  */
-export function boundedLoops(body: Expr): ReadonlySet<number> {
-  const result = new Set<number>();
+export function boundedLoops(body: Expr): ReadonlyMap<number, number> {
+  const result = new Map<number, number>();
   const backs = onlyBranchesBack(body);
   if (backs.size === 0) return result;
   const ends = matching(body);
@@ -28,7 +28,7 @@ export function boundedLoops(body: Expr): ReadonlySet<number> {
     const end = ends.get(index) ?? body.length;
     const trips = tripsOf(body, ends, assignments, { start: index, back: backs.get(index) ?? null, end });
     const bounded = trips !== null && around * trips <= MAX_NESTED;
-    if (bounded) result.add(index);
+    if (bounded) result.set(index, trips);
     open.push({ end, trips: bounded ? around * trips : 1 });
   });
   return result;

@@ -7,6 +7,7 @@ import type { ModuleInfo } from '../validate/index.ts';
 import { Asm, made } from './asm.ts';
 import { relocate } from './build.ts';
 import { ATOMICS, ATOMICS_MODULE, type AtomicsName } from './interface.ts';
+import type { Origins } from './origins.ts';
 
 /**
  * What waits in shared memory are. `native`: instructions, which block the JavaScript thread. `suspending`: calls of imports from
@@ -37,28 +38,9 @@ function isWait(instr: Instr): instr is WaitInstr {
 }
 
 /** Why an instruction that was lowered may suspend; null: it is none of those. */
-export function reasonOf(source: Instr): string | null {
+function reasonOf(source: Instr): string | null {
   if (!isWait(source)) return null;
   return source.op === 'memory.atomic.notify' ? 'notifies by an import that may suspend' : 'waits';
-}
-
-/** The functions and instructions of a lowered module that are the source's. */
-export interface Origins {
-  /** The source's index of a function; null for one that lowering has added. */
-  func(index: FuncIdx): FuncIdx | null;
-  /** What an instruction was made from: itself where it is as in the source. */
-  instr(lowered: Instr): Instr;
-}
-
-/** Those of a module that was lowered twice. */
-export function composed(first: Origins, second: Origins): Origins {
-  return {
-    func(index) {
-      const func = second.func(index);
-      return func === null ? null : first.func(func);
-    },
-    instr: (lowered) => first.instr(second.instr(lowered)),
-  };
 }
 
 export interface LoweredAtomics {
@@ -131,7 +113,11 @@ export function lowerAtomics(info: ModuleInfo, options: AtomicsOptions): Lowered
   };
   return {
     module: output,
-    origins: { func: (index) => added.origin(index), instr: (instr) => lowered.get(instr) ?? instr },
+    origins: {
+      func: (index) => added.origin(index),
+      instr: (instr) => lowered.get(instr) ?? instr,
+      text: (instr) => reasonOf(lowered.get(instr) ?? instr),
+    },
   };
 }
 
@@ -237,21 +223,6 @@ class Added {
 
 /** What a wait returns where the word is not what was expected (threads proposal). */
 const NOT_EQUAL = 1;
-
-/** Runs a step of the transform on a lowered module: what it refuses is placed in the source. */
-export function inSource<T>(origins: Origins | undefined, step: () => T): T {
-  try {
-    return step();
-  } catch (error) {
-    if (origins === undefined || !(error instanceof RefusedError) || error.func === undefined) throw error;
-    const func = origins.func(error.func as FuncIdx);
-    throw new RefusedError(error.reason, {
-      offset: error.offset,
-      ...(func === null ? {} : { func }),
-      ...(error.instruction === undefined ? {} : { instruction: error.instruction }),
-    });
-  }
-}
 
 /** The names of the imports that waits are lowered to, for the list of those that suspend. */
 export const SUSPENDING_ATOMICS: readonly string[] = ['wait32', 'wait64'].map((name) => `${ATOMICS_MODULE}.${name}`);

@@ -1,6 +1,6 @@
 export type { Observer } from './body.ts';
-export type { ModuleInfo } from './info.ts';
-export { isAbstractCont, type Landmark, namesContinuation } from './landmarks.ts';
+export { type ModuleInfo, unpacked } from './info.ts';
+export { isAbstractCont, type Landmark, Landmarks, namesContinuation } from './landmarks.ts';
 export { type Operand, typeName, typeNames } from './names.ts';
-export { validate, walkFunction } from './validate.ts';
+export { typingContext, validate, walkFunction } from './validate.ts';
 export type { ControlFrame, WalkState } from './walk.ts';

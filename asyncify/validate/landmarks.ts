@@ -29,6 +29,8 @@ const OTHERS: { readonly [N in OpName]?: Kind } = {
   try_table: [],
   throw: [],
   throw_ref: [],
+  'data.drop': ['data'],
+  'elem.drop': ['elem'],
   'table.set': ['table'],
   'table.grow': ['table'],
   'table.fill': ['table'],

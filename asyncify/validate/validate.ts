@@ -31,6 +31,18 @@ export function validate(module: Module): ModuleInfo {
 }
 
 /**
+ * The typing context of a module that a step of the transform has made of a valid one: bodies are not looked at.
+ * @param landmarks those of its bodies
+ * @throws InvalidError for types that are none
+ */
+export function typingContext(module: Module, landmarks: readonly (readonly Landmark[])[]): ModuleInfo {
+  const { types, canonical } = checkTypes(module.recGroups);
+  const info = new Context(module, types, canonical);
+  info.seen(landmarks);
+  return info;
+}
+
+/**
  * Walks one body by the same rules as `validate`, showing each instruction to an observer.
  * @param info what `validate` returned
  * @param func index among the defined functions (imports not counted)

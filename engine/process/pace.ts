@@ -1,4 +1,4 @@
-import { POLL_LIMIT } from './budget.ts';
+import { PACED_LIMIT, POLL_LIMIT } from './budget.ts';
 import { now } from './event-loop.ts';
 
 /** What a poll takes may change suddenly, and a single measurement may be off. */
@@ -48,7 +48,7 @@ export class Chunk {
 
   /** It has passed all of them, and is to go on. */
   passed(): void {
-    if (this.#isWhole) this.#size = paced(this.#size, CHUNK_TIME, now() - this.#since);
+    if (this.#isWhole) this.#size = Math.min(paced(this.#size, CHUNK_TIME, now() - this.#since), PACED_LIMIT);
     this.#isWhole = true;
   }
 

@@ -1,4 +1,4 @@
-import { POLL_LIMIT } from './budget.ts';
+import { PACED_LIMIT, POLL_LIMIT } from './budget.ts';
 import { ProcessError } from './errors.ts';
 import { now } from './event-loop.ts';
 import { paced } from './pace.ts';
@@ -6,7 +6,7 @@ import type { Pause, Runner } from './runner.ts';
 import { SliceTimer } from './slice-timer.ts';
 
 /** Parts of a slice of polls: a guest whose polls suddenly take longer overruns a part, not the whole. */
-const PARTS = 8;
+const PARTS = 16;
 const FIRST_BUDGET = 1000;
 /** How often a guest with a time limit yields, in milliseconds, to have the clock looked at. */
 const LONGEST_TICK = 20;
@@ -64,7 +64,7 @@ export class Slices {
       const pause = runner.run(this.#budget, begun + this.#time);
       const to = now();
       if (runner.spent) {
-        this.#budget = paced(this.#budget, wanted, to - from);
+        this.#budget = Math.min(paced(this.#budget, wanted, to - from), PACED_LIMIT);
       }
       if (pause !== 'yielded' || to - begun + wanted / 2 >= this.#time) return pause;
       from = to;

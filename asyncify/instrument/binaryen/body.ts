@@ -26,7 +26,8 @@ export class Bodies {
     index: FuncIdx,
     params: number,
   ): Code {
-    const { build, suspensions, yields } = this.#lowering;
+    const lowering = this.#lowering;
+    const { build, suspensions, yields } = lowering;
     const source = func.body;
     const points = findPoints(
       source,
@@ -35,22 +36,16 @@ export class Bodies {
     );
     const locals = new Locals(params);
     for (const type of build.vals(func.locals)) locals.add(type);
-    const body = new Body(points, locals, (asm) => this.#poll(asm));
-    if (points.polls.has(-1)) this.#poll(body.asm);
+    const body = new Body(points, locals, (asm, at, loopAt) => {
+      lowering.asks(asm, yields?.points.cost(index, at, loopAt) ?? 1);
+      asm.open('if');
+      asm.call(this.#stubs.yield).close();
+    });
+    if (points.polls.has(-1)) body.poll(-1, -1);
     source.forEach((instr, at) => {
       body.instr(this.#instr(instr), at);
     });
     return { locals: locals.declared, body: body.asm.out };
-  }
-
-  #poll(asm: Asm): void {
-    const { state, yields } = this.#lowering;
-    if (yields?.poll === 'fuel') {
-      asm.globalGet(state.shared('fuel')).i32(1).do('i32.sub').globalSet(state.shared('fuel'));
-      asm.globalGet(state.shared('fuel')).i32(0).do('i32.lt_s');
-    } else state.epoch(asm);
-    asm.open('if');
-    asm.call(this.#stubs.yield).close();
   }
 
   #instr(instr: Instr): Instr {
@@ -74,15 +69,20 @@ class Body {
   readonly asm = new Asm();
   readonly #points: Points;
   readonly #locals: Locals;
-  readonly #poll: (asm: Asm) => void;
-  /** The open constructs: whether branches to them poll. */
-  readonly #back: boolean[] = [false];
+  readonly #poll: (asm: Asm, at: number, loopAt: number) => void;
+  /** The open constructs: the offset of the loop, where branches to it poll; null: they do not. */
+  readonly #back: (number | null)[] = [null];
   #index: LocalIdx | null = null;
 
-  constructor(points: Points, locals: Locals, poll: (asm: Asm) => void) {
+  constructor(points: Points, locals: Locals, poll: (asm: Asm, at: number, loopAt: number) => void) {
     this.#points = points;
     this.#locals = locals;
     this.#poll = poll;
+  }
+
+  /** Emits the poll at a branch, or at a loop. */
+  poll(at: number, loopAt: number): void {
+    this.#poll(this.asm, at, loopAt);
   }
 
   instr(instr: Instr, at: number): void {
@@ -90,33 +90,35 @@ class Body {
     if ('block' in instr) {
       asm.push(instr);
       const poll = instr.op === 'loop' ? this.#points.polls.get(at)?.poll : undefined;
-      this.#back.push(poll === 'back');
-      if (poll === 'start') this.#poll(asm);
+      this.#back.push(poll === 'back' ? instr.at : null);
+      if (poll === 'start') this.poll(-1, instr.at);
       return;
     }
     if (instr.op === 'end') this.#back.pop();
-    else if ((instr.op === 'br' || instr.op === 'br_if') && this.#goesBack(instr.label)) {
+    else if ((instr.op === 'br' || instr.op === 'br_if') && this.#goesBack(instr.label) !== null) {
+      const loopAt = this.#goesBack(instr.label) ?? -1;
       const conditional = instr.op === 'br_if';
       if (conditional) asm.open('if');
-      this.#poll(asm);
+      this.poll(instr.at, loopAt);
       asm.op('br', { label: (instr.label + (conditional ? 1 : 0)) as LabelIdx });
       if (conditional) asm.close();
       return;
-    } else if (instr.op === 'br_table' && instr.labels.some((label) => this.#goesBack(label))) {
-      this.#table(instr.labels);
+    } else if (instr.op === 'br_table' && instr.labels.some((label) => this.#goesBack(label) !== null)) {
+      this.#table(instr);
       return;
     }
     asm.push(instr);
   }
 
-  #goesBack(label: number): boolean {
-    return this.#back[this.#back.length - 1 - label] === true;
+  /** The offset of the loop that a branch goes back to, where it polls; null: it does not. */
+  #goesBack(label: number): number | null {
+    return this.#back[this.#back.length - 1 - label] ?? null;
   }
 
   /** Such a loop takes no operands, so none of the labels does, and the index alone has to come into the blocks. */
-  #table(labels: readonly LabelIdx[]): void {
+  #table({ labels, at }: Instr<'br_table'>): void {
     const { asm } = this;
-    const polled = [...new Set(labels)].filter((label) => this.#goesBack(label));
+    const polled = [...new Set(labels)].filter((label) => this.#goesBack(label) !== null);
     this.#index ??= this.#locals.add('i32');
     asm.set(this.#index);
     for (const _ of polled) asm.open('block');
@@ -128,7 +130,7 @@ class Body {
     });
     polled.forEach((label, block) => {
       asm.close();
-      this.#poll(asm);
+      this.poll(at, this.#goesBack(label) ?? -1);
       asm.op('br', { label: (label + polled.length - 1 - block) as LabelIdx });
     });
   }

@@ -9,8 +9,7 @@ const instrumenter = await loadBinaryen();
 
 /** Ways to make a guest that can be suspended. */
 export const ways = {
-  frames: (bytes: Uint8Array, options: BinaryenOptions) =>
-    transform(bytes, { linking: 'closed', yields: options.yields, suspending: options.suspending }).bytes,
+  frames: (bytes: Uint8Array, options: BinaryenOptions) => transform(bytes, { ...options, linking: 'closed' }).bytes,
   'binaryen -O0': (bytes: Uint8Array, options: BinaryenOptions) =>
     instrumenter.transform(bytes, { ...options, optimizeLevel: 0 }).bytes,
   'binaryen -O2': (bytes: Uint8Array, options: BinaryenOptions) => instrumenter.transform(bytes, options).bytes,

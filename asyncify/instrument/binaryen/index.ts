@@ -2,15 +2,25 @@ import { refuseRuntimeTypes } from '../../admission.ts';
 import { decode, encode, importsOf } from '../../binary/index.ts';
 import type { Import } from '../../binary/module.ts';
 import { RefusedError } from '../../errors.ts';
-import { type AtomicsOptions, inSource, type Origins } from '../../lower/atomics.ts';
+import type { AtomicsOptions } from '../../lower/atomics.ts';
 import { type Brand, brandFor } from '../../lower/brand.ts';
 import { lowerLegacyExceptions, usesLegacyExceptions } from '../../lower/legacy.ts';
+import { inBoth, inSource, type Origins } from '../../lower/origins.ts';
 import { type HostFrame, hostCalls, type TransparentOptions } from '../../lower/transparent/index.ts';
 import { describeOutput, refuseTransformed, withManifest } from '../../manifest.ts';
-import { checkNames, DEFAULT_EPOCH_WORD, explained, hostOf, lowerForHost, type Transformed } from '../../transform.ts';
+import {
+  bulkOption,
+  checkNames,
+  DEFAULT_EPOCH_WORD,
+  explained,
+  hostOf,
+  lowerForHost,
+  type Transformed,
+} from '../../transform.ts';
 import { type ModuleInfo, validate } from '../../validate/index.ts';
-import { analyse } from '../analysis.ts';
+import { analyse, type HostSuspensions } from '../analysis.ts';
 import type { EpochWord, Poll } from '../polls.ts';
+import { type BulkLimits, lowerWork } from '../work/lower.ts';
 import { Instrumenter, withNames } from './instrument.ts';
 import { runAsyncify, type Step } from './pass.ts';
 import { refuseSwitching, refuseTags } from './refuse.ts';
@@ -28,6 +38,8 @@ export interface BinaryenOptions extends AtomicsOptions, TransparentOptions {
   readonly shrinkLevel?: 0 | 1 | 2;
   /** As for `transform`. */
   readonly brand?: Uint8Array;
+  /** For tests: how bulk instructions are cut. */
+  readonly bulkLimits?: BulkLimits;
   /** Is told what begins. */
   readonly onProgress?: (step: Progress) => void;
 }
@@ -75,22 +87,43 @@ function instrument(
   const { valid, origins } = lowerForHost(info, { ...options, transparent: [] });
   const hostFrames = hostFramesOf(info, options);
   const levels = { optimizeLevel, shrinkLevel };
-  return inSource(origins, () => instrumentValid(binaryen, valid, { ...options, brand }, levels, hostFrames, origins));
+  return inSource(origins, () => ({
+    ...instrumentValid(binaryen, valid, { ...options, brand }, levels, origins),
+    hostFrames,
+  }));
 }
+
+type Output = Omit<Transformed, 'hostFrames'>;
+type BrandedOptions = BinaryenOptions & { readonly brand: Brand };
 
 /** @param origins where atomics have been lowered already: what the source was */
 function instrumentValid(
   binaryen: Parameters<typeof runAsyncify>[0],
   valid: ModuleInfo,
-  options: BinaryenOptions & { readonly brand: Brand },
+  options: BrandedOptions,
   levels: { readonly optimizeLevel: number; readonly shrinkLevel: number },
-  hostFrames: readonly HostFrame[],
-  origins?: Origins,
-): Transformed {
-  const { yields, onProgress } = options;
+  origins: Origins | undefined,
+): Output {
+  const { yields } = options;
   const info = usesLegacyExceptions(valid) ? validate(lowerLegacyExceptions(valid)) : valid;
   checkNames(info.module);
-  const host = hostOf(info, options);
+  if (yields === 'none') return instrumentHosted(binaryen, info, options, hostOf(info, options, null), levels, origins);
+  const work = lowerWork(info, { poll: yields, linking: 'closed', references: false, ...bulkOption(options) });
+  const host = hostOf(work.info, options, work.points);
+  return inSource(work.origins, () =>
+    instrumentHosted(binaryen, work.info, options, host, levels, inBoth(origins, work.origins)),
+  );
+}
+
+function instrumentHosted(
+  binaryen: Parameters<typeof runAsyncify>[0],
+  info: ModuleInfo,
+  options: BrandedOptions,
+  host: HostSuspensions,
+  levels: { readonly optimizeLevel: number; readonly shrinkLevel: number },
+  origins: Origins | undefined,
+): Output {
+  const { yields, onProgress } = options;
   const suspensions = analyse(info, 'closed', host);
   const epochWord = options.epochWord ?? DEFAULT_EPOCH_WORD;
   const instrumenter = new Instrumenter(info, suspensions, host, {
@@ -108,7 +141,6 @@ function instrumentValid(
     bytes: encode(withManifest(output, manifest)),
     changed: true,
     instrumented: explained(instrumenter.instrumented, suspensions, origins),
-    hostFrames,
   };
 }
 

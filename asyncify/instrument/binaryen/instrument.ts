@@ -135,6 +135,7 @@ export class Instrumenter {
   #func(func: Func, index: FuncIdx): Func {
     const build = this.#build;
     const type = build.type(func.type);
+    if (index === this.#lowering.yields?.points.paying) return { ...func, type, ...this.#lowering.paying() };
     if (!this.instrumented.has(index)) {
       return { ...func, type, locals: build.vals(func.locals), body: this.#lowering.expr(func.body) };
     }

@@ -6,6 +6,7 @@ import { LINKED_BRAND } from '../../lower/brand.ts';
 import { hostOf } from '../../transform.ts';
 import { validate } from '../../validate/index.ts';
 import { analyse } from '../analysis.ts';
+import { lowerWork } from '../work/lower.ts';
 import { assemble, Guest, WAYS, type Way } from './guest.test-data.ts';
 import { Instrumenter, withNames } from './instrument.ts';
 import { runAsyncify } from './pass.ts';
@@ -24,8 +25,9 @@ function stumblingAt(marker: readonly number[]): typeof binaryen {
 
 async function failure(text: string, marker: readonly number[]): Promise<{ error: RefusedError; bytes: Uint8Array }> {
   const bytes = await assemble(text);
-  const info = validate(withNames(decode(bytes)));
-  const host = hostOf(info, { yields: 'fuel', suspending: [] });
+  const lowered = lowerWork(validate(withNames(decode(bytes))), { poll: 'fuel', linking: 'closed', references: false });
+  const { info } = lowered;
+  const host = hostOf(info, { suspending: [] }, lowered.points);
   const prepared = new Instrumenter(info, analyse(info, 'closed', host), host, {
     poll: 'fuel',
     epochWord: 'global',

@@ -1,7 +1,7 @@
 import type { BlockType } from '../../binary/immediates.ts';
 import type { Expr } from '../../binary/module.ts';
 import type { Instr, OpName } from '../../binary/opcodes.ts';
-import type { LocalIdx, ValType } from '../../binary/types.ts';
+import type { FuncIdx, LocalIdx, ValType } from '../../binary/types.ts';
 import { type Asm, EMPTY, type Label } from '../../lower/asm.ts';
 import type { WalkState } from '../../validate/index.ts';
 import type { Part } from './frame-code.ts';
@@ -25,7 +25,9 @@ interface Frame {
 /** What the parts of one function's translation work on. */
 export interface Unit {
   readonly lowering: Lowering;
-  /** The source. */
+  /** The function of the source. */
+  readonly index: FuncIdx;
+  /** Its code. */
   readonly body: Expr;
   readonly points: Points;
   readonly part: Part;
@@ -73,8 +75,14 @@ export class Constructs {
     const [first] = items;
     if (first?.kind !== 'point' || first.poll !== 'start') return;
     for (const local of this.#unit.operands.localsBelow(this.#unit.operands.height)) this.#unit.saved.add(local);
-    this.#unit.resumes.poll(first);
+    this.#poll(first, -1);
     this.#unit.resumes.reenter(first);
+  }
+
+  /** Emits a poll; `at` is the offset of the branch it stands before, if it does. */
+  #poll(point: Point, at: number): void {
+    const { lowering, index, body, resumes } = this.#unit;
+    resumes.poll(point, lowering.yields?.points.cost(index, at, body[point.index]?.at ?? -1) ?? 1);
   }
 
   /** The yield point at a branch, where it goes back to a loop that polls there. */
@@ -91,7 +99,7 @@ export class Constructs {
       this.#unit.operands.flush();
       const { label } = this.#frames[this.#frames.length - 1 - instr.label] as Frame;
       if (instr.op === 'br_if') this.#unit.asm.open('if');
-      this.#unit.resumes.poll(point);
+      this.#poll(point, instr.at);
       this.#unit.asm.br(label);
       if (instr.op === 'br_if') this.#unit.asm.close();
       return true;
@@ -111,7 +119,7 @@ export class Constructs {
     this.#unit.asm.get(index).brTable(instr.labels.map((label) => polled.get(label) ?? this.labelOf(label)));
     for (const [label, point] of [...backs].reverse()) {
       this.#unit.asm.close();
-      this.#unit.resumes.poll(point);
+      this.#poll(point, instr.at);
       this.#unit.asm.br(this.labelOf(label));
     }
     return true;

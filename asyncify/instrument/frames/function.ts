@@ -89,6 +89,7 @@ class FunctionTranslator {
     );
     this.#constructs = new Constructs({
       lowering,
+      index,
       body: func.body,
       points,
       part,

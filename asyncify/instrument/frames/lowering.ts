@@ -2,13 +2,13 @@ import type { Catch, Handler } from '../../binary/immediates.ts';
 import type { Instr } from '../../binary/opcodes.ts';
 import type { FuncIdx, FuncType, LocalIdx, TypeIdx, ValType } from '../../binary/types.ts';
 import { isRef, refType } from '../../binary/types.ts';
-import { type Asm, type Label, made, type SymbolicCatch } from '../../lower/asm.ts';
-import type { Build } from '../../lower/build.ts';
+import { Asm, type Label, made, type SymbolicCatch } from '../../lower/asm.ts';
+import type { Build, Code } from '../../lower/build.ts';
 import { rewriteTypes } from '../../lower/rewrite.ts';
 import { T } from '../../lower/runtime-types.ts';
 import type { ModuleInfo } from '../../validate/index.ts';
 import type { Suspensions } from '../analysis.ts';
-import type { Poll, YieldPoints } from '../polls.ts';
+import type { Poll, PollCost, YieldPoints } from '../polls.ts';
 import { handlerList } from './runtime.ts';
 import type { RuntimeState } from './state.ts';
 import type { Stubs } from './stubs.ts';
@@ -43,6 +43,38 @@ export class Lowering {
     this.build = stubs.state.build;
     this.info = stubs.state.build.info;
     this.suspensions = suspensions;
+  }
+
+  /** Emits `[] -> [i32]`: what a poll asks, having taken what it costs. */
+  asks(asm: Asm, cost: PollCost): void {
+    const { state } = this;
+    if (this.yields?.poll !== 'fuel') {
+      state.epoch(asm);
+      return;
+    }
+    const fuel = state.shared('fuel');
+    if (cost === 'parameter') this.#pay(asm);
+    else asm.globalGet(fuel).i32(cost).do('i32.sub').globalSet(fuel);
+    asm.globalGet(fuel).i32(0).do('i32.lt_s');
+  }
+
+  /** The code of a function that takes fuel as its parameter says. */
+  paying(): Code {
+    const asm = new Asm();
+    if (this.yields?.poll === 'fuel') this.#pay(asm);
+    return { locals: [], body: asm.out };
+  }
+
+  /** Once there is none, no more is taken: it would come round to be much. */
+  #pay(asm: Asm): void {
+    const fuel = this.state.shared('fuel');
+    asm.globalGet(fuel).i32(0).do('i32.ge_s').open('if');
+    asm
+      .globalGet(fuel)
+      .get(0 as LocalIdx)
+      .do('i32.sub')
+      .globalSet(fuel)
+      .close();
   }
 
   typeOf(func: FuncIdx): TypeIdx {

@@ -1,6 +1,7 @@
 import type { LocalIdx } from '../../binary/types.ts';
 import type { Asm, Label } from '../../lower/asm.ts';
 import { CATCHES } from '../../lower/runtime-types.ts';
+import type { PollCost } from '../polls.ts';
 import { dispatch, jump, type Target } from './dispatch.ts';
 import type { Part } from './frame-code.ts';
 import type { Lowering } from './lowering.ts';
@@ -137,17 +138,13 @@ export class ResumePoints {
   }
 
   /** Emits a poll, and a suspension to the host where it says so. */
-  poll(point: Point): void {
+  poll(point: Point, cost: PollCost): void {
     const asm = this.#asm;
-    const { state, stubs, yields } = this.#lowering;
-    if (yields?.poll === 'fuel') {
-      asm.globalGet(state.shared('fuel')).i32(1).do('i32.sub').globalSet(state.shared('fuel'));
-      asm.globalGet(state.shared('fuel')).i32(0).do('i32.lt_s');
-    } else state.epoch(asm);
+    this.#lowering.asks(asm, cost);
     asm.openUnlikely();
     this.#name(point);
     asm
-      .call(stubs.runtime.yield)
+      .call(this.#lowering.stubs.runtime.yield)
       .brIf(this.#save as Label)
       .close();
   }

@@ -14,7 +14,7 @@ import {
 } from '../../binary/types.ts';
 import type { ModuleInfo } from '../../validate/index.ts';
 import { Asm, Locals, made, valueBlock } from '../asm.ts';
-import type { Origins } from '../atomics.ts';
+import type { Origins } from '../origins.ts';
 import { type HostCall, hostCalls } from './find.ts';
 import { stackPointerOf } from './stack-pointer.ts';
 import { functionTable } from './table.ts';
@@ -183,6 +183,7 @@ class Lowered {
       origins: {
         func: (index) => (index < sources ? index : null),
         instr: (instr) => lowered.get(instr) ?? instr,
+        text: () => null,
       },
     };
   }
