@@ -118,12 +118,18 @@ const digest = (values: Iterable<number>): number => {
   return hash;
 };
 
-/** What can be seen of an instance. */
+/** The memories in which two instances differ. */
+function unlike(one: Exports, other: Exports): readonly string[] {
+  const bytesOf = (exports: Exports, name: string): Uint8Array =>
+    new Uint8Array((exports[name] as WebAssembly.Memory).buffer);
+  return ['m', 'n', 'l'].filter((name) => Buffer.compare(bytesOf(one, name), bytesOf(other, name)) !== 0);
+}
+
+/** What can be seen of an instance besides. */
 function stateOf(exports: Exports): readonly number[] {
   const call = (name: string, ...args: number[]): unknown =>
     (exports[name] as (...given: number[]) => unknown)(...args);
   const idOf = (value: unknown): number => (typeof value === 'function' ? Number(value()) : -1);
-  const memories = ['m', 'n', 'l'].map((name) => digest(new Uint8Array((exports[name] as WebAssembly.Memory).buffer)));
   const tables = ['t', 'u', 'w'].flatMap((name) => {
     const table = exports[name] as WebAssembly.Table;
     const isWide = name === 'w';
@@ -144,7 +150,7 @@ function stateOf(exports: Exports): readonly number[] {
       return [length, digest(Array.from({ length }, (_, index) => value(index)))];
     }),
   );
-  return [...memories, ...tables, ...arrays, (exports.last as WebAssembly.Global).value as number];
+  return [...tables, ...arrays, (exports.last as WebAssembly.Global).value as number];
 }
 
 /** The message of the trap that a call ends in; null: it returns. */
@@ -164,36 +170,40 @@ const KINDS: readonly (readonly [kind: string, operations: readonly Operation[],
 ];
 
 describe.each(KINDS)('bulk instructions of %s, interrupted at every poll', (_, operations, arrays) => {
-  const steps = fc.array(
-    fc
-      .constantFrom(...operations)
-      .chain(([name, operands]) =>
-        fc.tuple(
-          fc.constant(name),
-          fc.tuple(...[...operands].map((operand) => OPERANDS[operand] as fc.Arbitrary<number>)),
+  const stepsOf = (done: readonly Operation[]) =>
+    fc.array(
+      fc
+        .constantFrom(...done)
+        .chain(([name, operands]) =>
+          fc.tuple(
+            fc.constant(name),
+            fc.tuple(...[...operands].map((operand) => OPERANDS[operand] as fc.Arbitrary<number>)),
+          ),
         ),
-      ),
-    { minLength: 1, maxLength: 12 },
-  );
+      { minLength: 1, maxLength: 12 },
+    );
 
   it.each(WAYS)('do what they do, %s', async (way) => {
-    const source = await assemble(program(operations, arrays));
+    // Binaryen knows no copies between memories of different address types.
+    const done = operations.filter(([name]) => way === 'frames' || name !== 'copy 64 to 32');
+    const source = await assemble(program(done, arrays));
     const plain = new WebAssembly.Module(source as Uint8Array<ArrayBuffer>);
     const cut = ways[way](source, { yields: 'fuel', suspending: [], bulkLimits: limits });
     let yields = 0;
     fc.assert(
-      fc.property(steps, (list) => {
+      fc.property(stepsOf(done), (list) => {
         const expected = new WebAssembly.Instance(plain).exports;
         const guest = new Guest(cut);
         for (const [name, args] of list) {
           const right = trapOf(() => (expected[name] as (...given: number[]) => unknown)(...args));
           expect([name, args, trapOf(() => guest.run(name, args))]).toEqual([name, args, right]);
           yields += guest.yields;
+          expect([name, args, unlike(guest.exports, expected)]).toEqual([name, args, []]);
           expect([name, args, stateOf(guest.exports)]).toEqual([name, args, stateOf(expected)]);
         }
       }),
-      { numRuns: way === 'frames' ? 150 : 60 },
+      { numRuns: way === 'frames' ? 60 : 30 },
     );
-    if (way === 'frames' || operations === MEMORY) expect(yields).toBeGreaterThan(1000);
+    if (way === 'frames' || operations === MEMORY) expect(yields).toBeGreaterThan(100);
   });
 });
