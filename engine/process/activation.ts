@@ -1,5 +1,6 @@
 import type { Signo, SigSet } from '../signals/index.ts';
 import type { WaitingCall } from './blocking.ts';
+import type { Caller } from './caller.ts';
 import type { Continuation } from './guest.ts';
 import type { HandlerFrame } from './handler-frame.ts';
 
@@ -21,6 +22,10 @@ export interface Activation {
   at: 'start' | 'yield-point' | 'call';
   /** What follows once it has returned, in the place of the end; null: nothing. */
   readonly then: readonly Activation[] | null;
+  /** Who waits for what it returns; null: nobody, and its process ends with it. */
+  readonly caller: Caller | null;
+  /** Where that call began on the shadow stack. */
+  readonly calledAt: number | null;
   /** What a handler leaves behind; null: it is the process's entry. */
   readonly handler: HandlerActivation | null;
 }

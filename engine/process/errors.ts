@@ -30,6 +30,10 @@ export type ProcessErrorKind =
   | 'bad-control'
   /** The worker of a process is gone. */
   | 'no-worker'
+  /** What a call waited for was dropped. */
+  | 'dropped'
+  /** What a call waited for ended with the process; `cause` is how. */
+  | 'ended'
   /** It was asked for something that its state does not allow. */
   | 'state';
 

@@ -9,6 +9,8 @@ import { type Pointer, pointer } from './memory.ts';
 const RED_ZONE = 128;
 const ALIGNMENT = 16;
 const align = (address: number): number => address - (address % ALIGNMENT);
+/** Where a stack can begin below what is suspended with this pointer. */
+export const belowRedZone = (stackPointer: number): number => align(stackPointer - RED_ZONE);
 const NULL = pointer(0);
 const INFO_SIZE = SIZE.siginfo + SIZE.context;
 

@@ -6,6 +6,8 @@ import { ProcessError } from './errors.ts';
 export interface Home {
   /** Puts a computation where none is. @throws ProcessError where there is one, or the process has ended */
   restore(stack: Activation[], mask: SigSet): void;
+  /** Is told that a computation will not go on. */
+  dropped(stack: readonly Activation[]): void;
 }
 
 /**
@@ -71,7 +73,10 @@ export class Interrupted {
 
   /** Forgets it; a call it waits in is given up. Does nothing the second time. */
   drop(): void {
-    for (const { call } of this.#stack ?? []) call?.cancel();
+    const stack = this.#stack;
+    if (stack === null) return;
     this.#stack = null;
+    for (const { call } of stack) call?.cancel();
+    this.#home.dropped(stack);
   }
 }

@@ -9,8 +9,11 @@ import type { TimeLimits } from './time-limits.ts';
 export const DEFAULT_SLICE = 10;
 
 export interface ProcessOptions extends GuestOptions {
-  /** The export to run. Default `_start`. */
-  readonly entry?: string;
+  /**
+   * The export to run. Default `_start`. Null: none, the process computes what it is called for (`call`), and does not end with that; the
+   * module's start function then runs at instantiation.
+   */
+  readonly entry?: string | null;
   readonly args?: readonly unknown[];
   /** Exports without parameters that are called before it, in order: `_initialize` of a WASI reactor. Default: none. */
   readonly before?: readonly string[];

@@ -1,11 +1,13 @@
 import type { Checker, Imports, Store } from '../../continuations/index.ts';
 import {
+  DEFAULT_ACTION,
   isRealtime,
   SI,
   SIGALRM,
   SIGCONT,
   SIGSTOP,
   SIGTERM,
+  type SigInfo,
   type SigInfoInit,
   SignalState,
   type Signo,
@@ -17,6 +19,7 @@ import type { Activation } from './activation.ts';
 import { Bell } from './bell.ts';
 import type { BlockingCall } from './blocking.ts';
 import { POLL_LIMIT } from './budget.ts';
+import { promisedTo } from './caller.ts';
 import type { Conductor } from './conductor.ts';
 import type { ProcessState } from './control.ts';
 import { ProcessError } from './errors.ts';
@@ -53,6 +56,9 @@ export class Process implements Home {
   #pause: Pause | null = null;
   readonly #bell = new Bell();
   #slices: Slices | null = null;
+  #instance: WebAssembly.Instance | null = null;
+  /** What the host is to do once the guest is suspended. */
+  readonly #actions: (() => void)[] = [];
   readonly #control: RemoteControl | null;
   /** Its time limits, for its threads; null: it has none. */
   readonly limits: Deadlines | null;
@@ -89,7 +95,8 @@ export class Process implements Home {
     checkHost(module);
     const process = new Process(options);
     const own = typeof imports === 'function' ? imports(process) : imports;
-    const { instance } = store.instantiate(module, { ...signalImports(process), ...own }, { start: 'deferred' });
+    const start = options.entry === null ? 'now' : 'deferred';
+    const { instance } = store.instantiate(module, { ...signalImports(process), ...own }, { start });
     process.#checker = store.checker;
     process.attach(module, instance);
     return process;
@@ -104,7 +111,8 @@ export class Process implements Home {
     if (this.#runner !== null) throw new ProcessError('state', 'the process has a guest already');
     const guest = new Guest(module, instance, this.#options);
     for (const name of [...(this.#options.before ?? []), this.entry]) {
-      if (!guest.has(name)) throw new ProcessError('no-entry', `the guest exports no function "${name}"`);
+      if (name !== null && !guest.has(name))
+        throw new ProcessError('no-entry', `the guest exports no function "${name}"`);
     }
     const signals = [...guest.imports].filter((name) => name.startsWith('bobbin:signal.'));
     if (signals.length > 0 && guest.memory === null) {
@@ -121,6 +129,7 @@ export class Process implements Home {
         );
       }
     }
+    this.#instance = instance;
     const word = guest.epoch?.buffer ?? null;
     if (this.#control !== null && guest.epoch !== null && word === null) {
       throw new ProcessError(
@@ -130,7 +139,10 @@ export class Process implements Home {
     }
     this.#runner = new Runner(guest, this.signals, {
       wake: () => this.#notify(),
-      collect: () => this.collect(),
+      collect: () => {
+        this.collect();
+        this.#act();
+      },
       limits: this.limits,
       isWatched: this.limits !== null || this.#control !== null,
       stopped: (signal) => this.stopped(signal),
@@ -157,9 +169,15 @@ export class Process implements Home {
     return this.runner.guest;
   }
 
-  /** The export that it runs. */
-  get entry(): string {
-    return this.#options.entry ?? '_start';
+  /** The guest's instance, whose exports the host can call at any time: for code that instantiates a module its own way. */
+  get instance(): WebAssembly.Instance {
+    if (this.#instance === null) throw new ProcessError('state', 'the process has no guest yet');
+    return this.#instance;
+  }
+
+  /** The export that it runs; null: it has none. */
+  get entry(): string | null {
+    return this.#options.entry === undefined ? '_start' : this.#options.entry;
   }
 
   /** The first time limit that it has passed; null: it has passed none. It may have ended in another way for that. */
@@ -303,6 +321,74 @@ export class Process implements Home {
   }
 
   /**
+   * Calls an export as the computation of this process: in slices, the host's event loop having its turn in between, with signals, waits
+   * and whatever else a process has. It begins where the shadow stack is now, as a call by the host does, and the process goes on when it is over.
+   *
+   * @returns what the export returns to JavaScript. Rejected with what comes out of it; with a ProcessError `dropped` or `ended` where it
+   * was dropped or the process has ended; and at once, `no-entry` or `state`, where there is no such export, or another computation
+   */
+  call(name: string, ...args: readonly unknown[]): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const runner = this.#attached;
+      const calledAt = runner.guest.stackPointer;
+      const caller = promisedTo(name, resolve, reject);
+      const activation = { ...runner.fresh(name, args), stackPointer: calledAt, calledAt, caller };
+      this.restore([activation], this.signals.blocked);
+      if (!this.#looping) this.start();
+    });
+  }
+
+  /**
+   * Has the host do something while what the process computes is suspended: at once, or where that is running (this is a call from an
+   * import) at its next poll or wait. Exports that are called meanwhile have their shadow stack below what is suspended, which can also be taken
+   * away (`suspend`) or dropped.
+   *
+   * @returns what the action returns; rejected with what it throws, and with a ProcessError `ended` where the process ends before
+   */
+  interrupt<T>(action: () => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const run = (): void => {
+        try {
+          if (this.status === null) resolve(this.runner.aside(action));
+          else reject(new ProcessError('ended', 'the process has ended', { cause: this.status }));
+        } catch (error) {
+          reject(error);
+        }
+      };
+      const running = this.#running;
+      if (running === null) {
+        run();
+        return;
+      }
+      this.#actions.push(run);
+      running.budget.request();
+      this.#notify();
+    });
+  }
+
+  /** Does what it was asked to while the guest ran. */
+  #act(): void {
+    while (this.#running === null) {
+      const action = this.#actions.shift();
+      if (action === undefined) return;
+      action();
+    }
+  }
+
+  /**
+   * Has the host itself handle a signal: it is called while what the process computes is suspended, as by `interrupt`, and that goes on
+   * afterwards, calls that wait included. What it throws is thrown into the guest where that is suspended, through signal handlers; where
+   * nothing is computed the process fails with it. The guest's own action takes the place of it, and it that of the guest's.
+   *
+   * @param handle null: the default action
+   * @throws SignalError EINVAL for SIGKILL, SIGSTOP, and where there is no such signal
+   */
+  onSignal(signal: number | string, handle: ((info: SigInfo) => void) | null): void {
+    const disposition = handle === null ? ({ kind: 'default' } as const) : ({ kind: 'host', run: handle } as const);
+    this.signals.sigaction(signo(signal), { ...DEFAULT_ACTION, disposition });
+  }
+
+  /**
    * Forgets what the process is computing, handlers included, also from within an import while it runs: it then waits for another
    * computation. Host functions between its frames get a ProcessEndedError.
    *
@@ -339,6 +425,11 @@ export class Process implements Home {
     this.signals.blocked = mask;
     runner.put(stack);
     this.#notify();
+  }
+
+  /** Used by Interrupted. */
+  dropped(stack: readonly Activation[]): void {
+    this.#runner?.leftBehind(stack);
   }
 
   // ---- for imports
@@ -380,10 +471,11 @@ export class Process implements Home {
    * Has others run the process: its threads are tasks of a scheduler (engine/threads).
    *
    * @returns the main thread's runner
-   * @throws ProcessError for a process that was started or has no guest
+   * @throws ProcessError for a process that was started, has no guest, or no entry
    */
   conduct(conductor: Conductor): Runner {
     if (this.#looping) throw new ProcessError('state', 'the process was started before');
+    if (this.entry === null) throw new ProcessError('state', 'threads need an entry that their process runs');
     const main = this.#attached;
     this.#begin();
     this.#looping = true;
@@ -411,10 +503,10 @@ export class Process implements Home {
     const runner = this.#attached;
     if (this.#begun || runner.ended !== null) return;
     const { args = [], before = [] } = this.#options;
-    const entry = runner.fresh(this.entry, args);
-    const first = before.reduceRight((then, name) => runner.fresh(name, [], [then]), entry);
+    const entry = this.entry === null ? [] : [runner.fresh(this.entry, args)];
+    const first = before.reduceRight((then, name) => [runner.fresh(name, [], then)], entry);
     this.#begun = true;
-    runner.put([first]);
+    runner.put(first);
     this.#timed();
   }
 
@@ -436,7 +528,7 @@ export class Process implements Home {
 
   async #loop(): Promise<void> {
     const runner = this.#attached;
-    const release = keepAlive();
+    let release = keepAlive();
     try {
       await this.#sliced.prepare();
       await turn();
@@ -444,7 +536,13 @@ export class Process implements Home {
         this.#bell.silence();
         this.#pause = this.#slice(() => this.#sliced.run());
         if (this.#pause === 'ended') return;
-        if (this.#pause !== 'yielded') await this.#bell.heard();
+        if (this.#pause !== 'yielded') {
+          // One that has nothing of its own to do does not hold its host.
+          const isIdle = this.#pause === 'idle' && this.entry === null;
+          if (isIdle) release();
+          await this.#bell.heard();
+          if (isIdle) release = keepAlive();
+        }
         if (this.#pause === 'yielded' || now() - turned >= (this.#options.slice ?? DEFAULT_SLICE)) {
           await turn();
           turned = now();
@@ -484,6 +582,7 @@ export class Process implements Home {
     try {
       return run();
     } finally {
+      if (this.#conductor === null) this.#runner?.makeRoom();
       this.#publish();
     }
   }
@@ -503,6 +602,7 @@ export class Process implements Home {
     this.#slices?.close();
     this.#control?.finish(status);
     this.#resolve(status);
+    for (const action of this.#actions.splice(0)) action();
     this.#notify();
     this.#conductor?.ended();
   }

@@ -18,7 +18,7 @@ import { leaveByTrap, ProcessError, trapEnded } from './errors.ts';
 import { now } from './event-loop.ts';
 import type { ExitStatus } from './exit-status.ts';
 import { type Continuation, DISPATCHER, ENTER, type Guest } from './guest.ts';
-import { popFrame, pushFrame } from './handler-frame.ts';
+import { belowRedZone, popFrame, pushFrame } from './handler-frame.ts';
 import { Invocations } from './invocations.ts';
 import { Looks } from './pace.ts';
 import type { Deadlines } from './time-limits.ts';
@@ -96,6 +96,8 @@ export class Runner implements RunningHost {
   #due = Number.POSITIVE_INFINITY;
   /** A poll in this resumption could not yield. */
   #isOverdrawn = false;
+  /** What `throwInto` has thrown. */
+  #thrown: { readonly error: unknown } | null = null;
   /** What `raise` has thrown. */
   #raised: { readonly error: unknown } | null = null;
   /** The same, once it has left a handler. */
@@ -160,6 +162,8 @@ export class Runner implements RunningHost {
       at: 'start',
       maskAfterwards: null,
       then,
+      caller: null,
+      calledAt: null,
       handler: null,
     };
   }
@@ -236,8 +240,9 @@ export class Runner implements RunningHost {
     if (this.ended !== null) return;
     if (this.#isDropped) {
       for (const { call } of this.#stack) call?.cancel();
-      this.take();
+      const dropped = this.take();
       this.#isDropped = false;
+      this.leftBehind(dropped);
     }
     const over = this.#timeIsUp;
     if (over !== null) this.finish(over);
@@ -315,7 +320,7 @@ export class Runner implements RunningHost {
   #deliver(): void {
     while (this.ended === null && (this.#stack.length > 0 || this.signals.fatal !== null)) {
       const delivery = this.signals.take();
-      if (delivery === null) return;
+      if (delivery === null) break;
       switch (delivery.kind) {
         case 'terminate':
           this.finish({ kind: 'signaled', signal: delivery.signal });
@@ -323,12 +328,29 @@ export class Runner implements RunningHost {
         case 'stop':
           this.#handlers.stopped(delivery.signal);
           return;
+        case 'host':
+          this.#runHosted(delivery);
+          break;
         case 'handler':
           this.#push(delivery);
           break;
         default:
           delivery satisfies never;
       }
+    }
+    while (this.ended === null && this.#stack.length === 0) {
+      const delivery = this.signals.takeHosted();
+      if (delivery === null) return;
+      this.#runHosted(delivery);
+    }
+  }
+
+  #runHosted({ info, run }: Extract<Delivery, { kind: 'host' }>): void {
+    try {
+      this.aside(() => run(info));
+    } catch (error) {
+      if (this.#stack.length > 0) this.throwInto(error);
+      else this.finish({ kind: 'failed', error });
     }
   }
 
@@ -428,7 +450,9 @@ export class Runner implements RunningHost {
       return;
     }
     if (top.handler === null) {
-      this.#finish({ kind: 'exited', status: 0, results: this.guest.results(top.entry) }, true);
+      const results = this.guest.results(top.entry);
+      if (top.caller !== null) top.caller.returned(results);
+      else this.#finish({ kind: 'exited', status: 0, results }, true);
       return;
     }
     const { frame, mask, restart } = top.handler;
@@ -455,12 +479,14 @@ export class Runner implements RunningHost {
     if (leaving === null) return;
     this.#leaving = null;
     for (const { call } of this.#stack) call?.cancel();
+    const { caller = null, calledAt = null } = this.#stack[0] ?? {};
     if (leaving === 'nothing') {
       this.#stack = [];
+      caller?.gone(null);
       return;
     }
     this.signals.blocked = leaving.mask;
-    this.#stack = [this.fresh(ENTER, [leaving.entry, leaving.argument])];
+    this.#stack = [{ ...this.fresh(ENTER, [leaving.entry, leaving.argument]), caller, calledAt }];
   }
 
   #threw(top: Activation, error: unknown): void {
@@ -470,7 +496,11 @@ export class Runner implements RunningHost {
     else if (top.handler !== null && this.#raised !== null && error === this.#raised.error) {
       this.#stack.pop();
       this.#unwinding = this.#raised;
-    } else if (top.handler !== null && error instanceof WebAssembly.Exception && this.guest.canThrow) {
+    } else if (
+      top.handler !== null &&
+      (error instanceof WebAssembly.Exception || error === this.#thrown?.error) &&
+      this.guest.canThrow
+    ) {
       // An exception that leaves a handler goes on where that interrupted: this is how siglongjmp gets out of one.
       this.#stack.pop();
       const below = this.#stack.at(-1);
@@ -478,7 +508,62 @@ export class Runner implements RunningHost {
       below.call?.cancel();
       below.call = null;
       below.exception = { value: error };
-    } else this.finish({ kind: 'failed', error });
+    } else this.#fail(error);
+  }
+
+  /** An error has come out of everything that it does. */
+  #fail(error: unknown): void {
+    const caller = this.#stack[0]?.caller ?? null;
+    if (caller === null) {
+      this.finish({ kind: 'failed', error });
+      return;
+    }
+    for (const { call } of this.#stack) call?.cancel();
+    const failed = this.take();
+    this.#resetStack(failed);
+    caller.threw(error);
+  }
+
+  /** What was taken from it will not go on. */
+  leftBehind(stack: readonly Activation[]): void {
+    if (this.#stack.length === 0) this.#resetStack(stack);
+    stack[0]?.caller?.gone(this.ended);
+  }
+
+  /** The shadow stack is as it was before a call that nothing is left of. */
+  #resetStack(stack: readonly Activation[]): void {
+    const [bottom] = stack;
+    if (bottom !== undefined && bottom.caller !== null && this.ended === null)
+      this.guest.stackPointer = bottom.calledAt;
+  }
+
+  /** Throws a value where it is suspended, through all handlers. */
+  throwInto(error: unknown): void {
+    const top = this.#stack.at(-1);
+    if (top === undefined) return;
+    top.call?.cancel();
+    top.call = null;
+    top.exception = { value: error };
+    this.#thrown = { error };
+  }
+
+  /** Has the host do something while the guest is suspended: what it calls of the guest has a shadow stack below. */
+  aside<T>(action: () => T): T {
+    const { guest } = this;
+    const { stackPointer } = guest;
+    const top = this.#stack.at(-1);
+    if (top?.stackPointer != null) guest.stackPointer = belowRedZone(top.stackPointer);
+    try {
+      return action();
+    } finally {
+      guest.stackPointer = stackPointer;
+    }
+  }
+
+  /** Until it runs again the host may call exports: their shadow stack begins below what is suspended. */
+  makeRoom(): void {
+    const top = this.#stack.at(-1);
+    if (top?.stackPointer != null) this.guest.stackPointer = belowRedZone(top.stackPointer);
   }
 
   /** What an import of this name that may wait does; returns what it has to return to the guest. */
@@ -580,7 +665,9 @@ export class Runner implements RunningHost {
     if (this.ended !== null) return;
     this.ended = status;
     for (const { call } of this.#stack) call?.cancel();
+    const left = this.#stack;
     this.#stack = [];
+    this.leftBehind(left);
     this.#handlers.ended(status, returned);
   }
 

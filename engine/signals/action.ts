@@ -69,7 +69,9 @@ export interface SigAction {
   readonly disposition:
     | { readonly kind: 'default' }
     | { readonly kind: 'ignore' }
-    | { readonly kind: 'handler'; readonly handler: number };
+    | { readonly kind: 'handler'; readonly handler: number }
+    /** A function of the host's, which is called while the guest is suspended; to the guest it is the default. */
+    | { readonly kind: 'host'; readonly run: (info: SigInfo) => void };
   readonly flags: number;
   /** What is blocked while the handler runs, beside the signal itself. */
   readonly mask: SigSet;

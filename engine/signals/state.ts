@@ -28,6 +28,7 @@ export type Sent = 'pending' | 'ignored' | 'lost';
 /** What a process has to do about a signal that was taken. */
 export type Delivery =
   | { readonly kind: 'handler'; readonly info: SigInfo; readonly handler: number; readonly action: SigAction }
+  | { readonly kind: 'host'; readonly info: SigInfo; readonly run: (info: SigInfo) => void }
   | { readonly kind: 'terminate'; readonly signal: Signo }
   | { readonly kind: 'stop'; readonly signal: Signo };
 
@@ -278,6 +279,7 @@ export class SignalState {
       if (action.disposition.kind === 'handler') {
         return { kind: 'handler', info, handler: action.disposition.handler, action };
       }
+      if (action.disposition.kind === 'host') return { kind: 'host', info, run: action.disposition.run };
       switch (this.#default(signal)) {
         case 'terminate':
         case 'core':
@@ -290,6 +292,17 @@ export class SignalState {
         case null:
           break;
       }
+    }
+    return null;
+  }
+
+  /** The same where nothing runs that could be ended or interrupted: takes what the host itself handles. */
+  takeHosted(): Extract<Delivery, { kind: 'host' }> | null {
+    const shared = this.#shared;
+    if (shared.stopped) return null;
+    for (const signal of shared.pending.set.difference(this.#blocked)) {
+      const { disposition } = this.action(signal);
+      if (disposition.kind === 'host') return { kind: 'host', info: shared.pending.take(signal), run: disposition.run };
     }
     return null;
   }

@@ -124,7 +124,7 @@ export class Threads implements Conductor, Home {
     const { name = 'main', ...rest } = options;
     const runner = this.process.conduct(this);
     this.#taskOptions = rest;
-    const main = new Thread(MAIN, this.process.entry, this, null, null);
+    const main = new Thread(MAIN, this.process.entry ?? '', this, null, null);
     main.runner = runner;
     this.#main = main;
     this.#add(main, { ...rest, name });
