@@ -13,6 +13,7 @@ const source = await parseText(
     ['$level', '$spin'],
     `
   (global $stop (export "stop") (mut i32) (i32.const 0))
+  (global $spins (export "spins") (mut i32) (i32.const 0))
   (func $work (param $n i32) (result i32) (local $sum i32) (local $frame i32)
     (local.set $frame (i32.sub (global.get $sp) (i32.const 32)))
     (global.set $sp (local.get $frame))
@@ -33,7 +34,9 @@ const source = await parseText(
     (call $log (i32.add (i32.mul (local.get $n) (i32.const 10)) (local.get $threw)))
     (if (i32.and (local.get $n) (i32.const 1)) (then (call $throwNumber (local.get $n))))
     (i32.add (local.get $got) (call $work (local.get $n))))
-  (func $spin (loop $again (br_if $again (i32.eqz (global.get $stop)))))
+  (func $spin (loop $again
+    (global.set $spins (i32.add (global.get $spins) (i32.const 1)))
+    (br_if $again (i32.eqz (global.get $stop)))))
   (func (export "run") (param i32) (result i32) (call $level (local.get 0)))
   (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))
   (func (export "pair") (result i32 i64) (i32.const 1) (i64.const 2))
@@ -66,6 +69,12 @@ function make(yields: 'fuel' | 'epoch', options: ProcessOptions = {}, transforme
 }
 
 const later = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+/** Resolves once the guest spins. */
+async function spinning({ instance }: Process): Promise<void> {
+  const spins = instance.exports.spins as WebAssembly.Global;
+  const { value } = spins;
+  while (spins.value === value) await later(5);
+}
 const problem = (kind: ProcessError['kind']): unknown => expect.objectContaining({ name: 'ProcessError', kind });
 
 describe.each(['fuel', 'epoch'] as const)('calls of a process, %s', (yields) => {
@@ -94,14 +103,13 @@ describe.each(['fuel', 'epoch'] as const)('calls of a process, %s', (yields) => 
     let turns = 0;
     const timer = setInterval(() => turns++, 1);
     const call = process.call('spin');
-    await later(60);
+    while (turns < 3) await spinning(process);
     await expect(process.call('add', 1, 1)).rejects.toEqual(problem('state'));
     expect(exports.add?.(2, 3)).toBe(5);
     const before = exports.stackSave?.();
     expect(await process.interrupt(() => exports.add?.(20, 3))).toBe(23);
     expect(exports.stackSave?.()).toBe(before);
     clearInterval(timer);
-    expect(turns).toBeGreaterThan(2);
     (process.instance.exports.stop as WebAssembly.Global).value = 1;
     expect(await call).toBe(undefined);
   });
@@ -111,7 +119,7 @@ describe.each(['fuel', 'epoch'] as const)('calls of a process, %s', (yields) => 
     const before = exports.stackSave?.();
     for (const drop of [() => process.drop(), () => process.suspend().drop()]) {
       const call = process.call('spin');
-      await later(20);
+      await spinning(process);
       drop();
       await expect(call).rejects.toEqual(problem('dropped'));
       expect(exports.stackSave?.()).toBe(before);
@@ -125,7 +133,7 @@ describe.each(['fuel', 'epoch'] as const)('calls of a process, %s', (yields) => 
     const expected = [...glue.log];
     glue.log.length = 0;
     const call = process.call('spin');
-    await later(20);
+    await spinning(process);
     const taken = process.suspend();
     expect(await process.call('run', 6)).toBe(plain);
     expect(glue.log.filter((entry) => !Array.isArray(entry))).toEqual(
@@ -139,7 +147,7 @@ describe.each(['fuel', 'epoch'] as const)('calls of a process, %s', (yields) => 
   it('end with their process, and say how', async () => {
     const { process } = make(yields);
     const call = process.call('spin');
-    await later(20);
+    await spinning(process);
     process.kill('SIGTERM');
     await expect(call).rejects.toEqual(problem('ended'));
     expect(await process.wait()).toEqual({ kind: 'signaled', signal: 15 });
@@ -155,7 +163,7 @@ describe.each(['fuel', 'epoch'] as const)('calls of a process, %s', (yields) => 
       if (seen.length === 2) (process.instance.exports.stop as WebAssembly.Global).value = 1;
     });
     const call = process.call('spin');
-    await later(20);
+    await spinning(process);
     process.kill('SIGINT', { value: 5 });
     await later(20);
     process.kill('SIGINT');
@@ -180,7 +188,7 @@ describe.each(['fuel', 'epoch'] as const)('calls of a process, %s', (yields) => 
       throw error;
     });
     const call = process.call('spin');
-    await later(20);
+    await spinning(process);
     process.kill('SIGINT');
     await expect(call).rejects.toBe(error);
     // The host function that stood in between has had its say.

@@ -1,4 +1,4 @@
-import { type Expr, importsOf } from '../../binary/module.ts';
+import { importsOf } from '../../binary/module.ts';
 import type { FuncIdx, TypeIdx } from '../../binary/types.ts';
 import type { ModuleInfo } from '../../validate/index.ts';
 
@@ -18,27 +18,28 @@ export function namedDynCall(info: ModuleInfo, func: FuncIdx): FuncIdx | null {
  * through a table by its first parameter, and calls no other so.
  */
 export function likelyDynCall(info: ModuleInfo, func: FuncIdx, callee: TypeIdx): FuncIdx | null {
-  const likely = exportsLike(info, func).filter(({ body }) => calledByIndex(info, body) === info.canonical(callee));
+  const likely = exportsLike(info, func).filter((entry) => {
+    const type = calleeOf(info, entry.func);
+    return type !== null && info.canonical(type) === info.canonical(callee);
+  });
   const funcs = new Set(likely.map((entry) => entry.func));
   const [only] = funcs;
   return only !== undefined && funcs.size === 1 ? only : null;
 }
 
 /** The exported functions of the module's own that are of an import's type. */
-function exportsLike(
-  info: ModuleInfo,
-  func: FuncIdx,
-): { readonly name: string; readonly func: FuncIdx; readonly body: Expr }[] {
+function exportsLike(info: ModuleInfo, func: FuncIdx): { readonly name: string; readonly func: FuncIdx }[] {
   const type = info.canonical(info.funcTypes[func] as TypeIdx);
   return info.module.exports.flatMap(({ kind, name, index }) => {
     const source = kind === 'func' ? info.module.funcs[index - info.importedFuncs] : undefined;
     if (source === undefined || info.canonical(source.type) !== type) return [];
-    return [{ name, func: index as FuncIdx, body: source.body }];
+    return [{ name, func: index as FuncIdx }];
   });
 }
 
-/** The type, as `canonical` numbers it, of what straight code calls by the function's first parameter; null: it does not. */
-function calledByIndex(info: ModuleInfo, body: Expr): number | null {
+/** The type of what a function calls through a table by its first parameter, in straight code; null: it does not. */
+export function calleeOf(info: ModuleInfo, func: FuncIdx): TypeIdx | null {
+  const body = info.module.funcs[func - info.importedFuncs]?.body ?? [];
   let type: TypeIdx | null = null;
   for (const [at, instr] of body.entries()) {
     if (/^(block|loop|if|try|br|call_ref|return_call)/.test(instr.op)) return null;
@@ -47,5 +48,5 @@ function calledByIndex(info: ModuleInfo, body: Expr): number | null {
     if (type !== null || index?.op !== 'local.get' || index.local !== 0) return null;
     type = instr.type;
   }
-  return type === null ? null : info.canonical(type);
+  return type;
 }

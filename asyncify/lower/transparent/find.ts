@@ -1,7 +1,7 @@
 import { importsOf } from '../../binary/module.ts';
 import { type FuncIdx, sameType, type TypeIdx } from '../../binary/types.ts';
 import type { ModuleInfo } from '../../validate/index.ts';
-import { likelyDynCall, namedDynCall } from './dyn-call.ts';
+import { calleeOf, likelyDynCall, namedDynCall } from './dyn-call.ts';
 import { usedLikeInvoke } from './pattern.ts';
 import { functionTable, tableEntries } from './table.ts';
 
@@ -11,8 +11,10 @@ const EMSCRIPTEN = ['env.invoke_*'];
 /** An imported function that is taken for one that only calls back. */
 export interface HostCall {
   readonly func: FuncIdx;
-  /** The exported function that it does so by; null: it calls what is in the table. */
+  /** The exported function by which its host may do so; null: it calls what is in the table. */
   readonly dynCall: FuncIdx | null;
+  /** Whether that is what calls the function, and not what the table has for the import's own type. */
+  readonly isIndirect: boolean;
 }
 
 /**
@@ -27,7 +29,12 @@ export function hostCalls(info: ModuleInfo, names: readonly string[] | undefined
   const found = new Map<FuncIdx, HostCall>();
   importsOf(info.module, 'func').forEach(({ module, name }, index) => {
     const func = index as FuncIdx;
-    if (matches(`${module}.${name}`)) found.set(func, { func, dynCall: namedDynCall(info, func) });
+    if (!matches(`${module}.${name}`)) return;
+    const dynCall = namedDynCall(info, func);
+    const callee = dynCall === null ? null : calleeOf(info, dynCall);
+    // Older versions give each type its own part of the table: only the function itself knows which.
+    const isIndirect = dynCall !== null && (callee === null || !isCalledDirectly(info, func, callee));
+    found.set(func, { func, dynCall, isIndirect });
   });
   // Where there are names nothing is minified.
   if (names !== undefined || table === null || found.size > 0) return [...found.values()];
@@ -42,7 +49,10 @@ export function hostCalls(info: ModuleInfo, names: readonly string[] | undefined
     if (dynCall !== null) dynCalls.set(func, dynCall);
     return dynCall !== null;
   });
-  return [...used].map((func) => ({ func, dynCall: dynCalls.get(func) ?? null }));
+  return [...used].map((func) => {
+    const dynCall = dynCalls.get(func) ?? null;
+    return { func, dynCall, isIndirect: dynCall !== null };
+  });
 }
 
 /** Whether a function of the type takes what an import gets behind the function's index, and returns what that does. */

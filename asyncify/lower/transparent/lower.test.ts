@@ -97,9 +97,13 @@ const native = await parse(PROGRAM.replaceAll('dynCall_', 'call_'));
 const made = (options: TransformOptions = {}): Uint8Array =>
   transform(native, { linking: 'closed', suspending: [], ...options }).bytes;
 
-describe.each(['table', 'mirror', 'dynCall'] as const)('calls without the host do what they did: %s', (style) => {
-  // Host code that uses the table knows of no `dynCall_*`.
-  const source = style === 'dynCall' ? PROGRAM : PROGRAM.replaceAll('dynCall_', 'call_');
+describe.each([
+  ['table', 'exported'],
+  ['mirror', 'exported'],
+  ['mirror', 'absent'],
+  ['dynCall', 'exported'],
+] as const)('calls without the host do what they did: %s, dynCall_* %s', (style, exported) => {
+  const source = exported === 'absent' ? PROGRAM.replaceAll('dynCall_', 'call_') : PROGRAM;
 
   it.each([
     ['fuel', { yields: 'fuel' }],

@@ -15,7 +15,9 @@ import {
 import type { ModuleInfo } from '../../validate/index.ts';
 import { Asm, Locals, made, valueBlock } from '../asm.ts';
 import type { Origins } from '../origins.ts';
+import { calleeOf } from './dyn-call.ts';
 import { type HostCall, hostCalls } from './find.ts';
+import { Indices } from './indices.ts';
 import { stackPointerOf } from './stack-pointer.ts';
 import { functionTable } from './table.ts';
 
@@ -69,14 +71,13 @@ export function lowerTransparent(info: ModuleInfo, { transparent }: TransparentO
     if (kept === null) isRedirected.set(call.func, call);
     return { func: call.func, kept };
   });
-  if (isRedirected.size === 0 || !isCalled(info, isRedirected)) return { lowered: null, frames };
+  if (table === null || isRedirected.size === 0 || !isCalled(info, isRedirected)) return { lowered: null, frames };
   const stackPointer = pointer.kind === 'global' && pointer.isShared ? pointer.global : null;
   return { lowered: new Lowered(info, table, stackPointer, isRedirected).finish(), frames };
 }
 
-function whyKept(info: ModuleInfo, table: TableIdx | null, { func, dynCall }: HostCall): string | null {
+function whyKept(info: ModuleInfo, table: TableIdx | null, { func }: HostCall): string | null {
   const [index] = info.funcType(info.funcTypes[func] as TypeIdx).params;
-  if (dynCall !== null) return index === 'i32' ? null : 'its first parameter is no index';
   if (table === null) return 'nothing tells which table it calls through';
   const { limits } = info.tables[table] as { limits: Limits };
   if (index !== limits.address) return 'its first parameter is no index of the table';
@@ -103,7 +104,10 @@ interface Added {
 /** A module with what is added to it: all indices of the source stay as they are. */
 class Lowered {
   readonly #info: ModuleInfo;
-  readonly #table: TableIdx | null;
+  readonly #table: TableIdx;
+  readonly #indices: Indices;
+  /** How many entries the table has in the source. */
+  readonly #end: bigint;
   readonly #stackPointer: GlobalIdx | null;
   readonly #types: RecGroup[] = [];
   readonly #funcs: (Added | null)[] = [];
@@ -121,22 +125,21 @@ class Lowered {
 
   constructor(
     info: ModuleInfo,
-    table: TableIdx | null,
+    table: TableIdx,
     stackPointer: GlobalIdx | null,
     calls: ReadonlyMap<FuncIdx, HostCall>,
   ) {
     this.#info = info;
     this.#table = table;
+    const { limits } = info.tables[table] as { limits: Limits };
+    this.#indices = new Indices(limits);
+    this.#end = limits.min;
     this.#stackPointer = stackPointer;
     this.#exception = this.#global(EXN, [made('ref.null', { heap: 'exn' })]);
-    const direct = [...calls.values()].filter(({ dynCall }) => dynCall === null);
-    for (const { func } of direct) this.#thrower(this.#calleeType(func));
-    const lazy = table !== null && direct.length > 0 && !isSettled(info, table);
-    const address = table === null ? 'i32' : (info.tables[table] as { limits: Limits }).limits.address;
-    const unasked =
-      address === 'i32' ? made('i32.const', { i32: SLOTS.unasked }) : made('i64.const', { i64: BigInt(SLOTS.unasked) });
-    this.#slots = lazy ? this.#global(address, [unasked]) : null;
-    this.#grow = this.#slots === null || table === null ? null : this.#growing(table, address, this.#slots);
+    for (const call of calls.values()) this.#thrower(this.#calleeType(call));
+    const unasked = this.#indices.constant(SLOTS.unasked);
+    this.#slots = isSettled(info, table) ? null : this.#global(this.#indices.type, [unasked]);
+    this.#grow = this.#slots === null ? null : this.#growing(table, this.#slots);
     for (const call of calls.values()) {
       this.#redirected.set(call.func, this.#redirection(call));
       if (call.dynCall !== null) this.#dynCall(call.dynCall);
@@ -196,7 +199,7 @@ class Lowered {
     const { module, importedTables } = this.#info;
     const more = BigInt(this.#throwers.size);
     return module.tables.map((table, at) => {
-      if (at + importedTables !== this.#table || more === 0n) return table;
+      if (at + importedTables !== this.#table) return table;
       const { limits } = table.type;
       const min = this.#slots === null ? limits.min + more : limits.min;
       const largest = limits.address === 'i32' ? 0xffff_ffffn : 0xffff_ffff_ffff_ffffn;
@@ -206,15 +209,10 @@ class Lowered {
   }
 
   #elems(): Elem[] {
-    if (this.#table === null || this.#throwers.size === 0) return [];
-    const { limits } = this.#info.tables[this.#table] as { limits: Limits };
     const init = [...this.#throwers.values()].map((func): Expr => [made('ref.func', { func })]);
-    const offset =
-      limits.address === 'i32'
-        ? made('i32.const', { i32: Number(limits.min) })
-        : made('i64.const', { i64: limits.min });
+    const offset = [this.#indices.constant(this.#end)];
     const mode: Elem['mode'] =
-      this.#slots === null ? { kind: 'active', target: this.#table, offset: [offset] } : { kind: 'declarative' };
+      this.#slots === null ? { kind: 'active', target: this.#table, offset } : { kind: 'declarative' };
     return [{ type: FUNC, init, mode, at: -1 }];
   }
 
@@ -239,8 +237,9 @@ class Lowered {
     return this.#info.funcType(this.#info.funcTypes[func] as TypeIdx);
   }
 
-  /** The type of what an import calls: without the index. */
-  #calleeType(func: FuncIdx): TypeIdx {
+  /** The type of what an import calls: its own without the index, or that of the export it calls by. */
+  #calleeType({ func, dynCall, isIndirect }: HostCall): TypeIdx {
+    if (dynCall !== null && isIndirect) return calleeOf(this.#info, dynCall) ?? this.#type([], []);
     const { params, results } = this.#signature(func);
     return this.#type(params.slice(1), results);
   }
@@ -286,27 +285,16 @@ class Lowered {
   }
 
   /** `() -> ()`: makes room in a table that is not the module's alone, and puts the functions there that throw. */
-  #growing(table: TableIdx, address: 'i32' | 'i64', slots: GlobalIdx): FuncIdx {
+  #growing(table: TableIdx, slots: GlobalIdx): FuncIdx {
     const index = this.#reserve();
-    const locals = new Locals(0);
     const asm = new Asm();
-    const number = (value: number): Asm =>
-      address === 'i32' ? asm.i32(value) : asm.op('i64.const', { i64: BigInt(value) });
-    asm.null('func');
-    number(this.#throwers.size).op('table.grow', { table }).globalSet(slots);
-    asm.globalGet(slots);
-    number(SLOTS.refused)
-      .do(address === 'i32' ? 'i32.ne' : 'i64.ne')
-      .open('if');
+    asm.null('func').push(this.#indices.constant(this.#throwers.size)).op('table.grow', { table }).globalSet(slots);
+    this.#indices.op(asm.globalGet(slots), 'ne', SLOTS.refused).open('if');
     [...this.#throwers.values()].forEach((func, at) => {
-      asm.globalGet(slots);
-      number(at)
-        .do(address === 'i32' ? 'i32.add' : 'i64.add')
-        .op('ref.func', { func })
-        .op('table.set', { table });
+      this.#indices.op(asm.globalGet(slots), 'add', at).op('ref.func', { func }).op('table.set', { table });
     });
     asm.close();
-    this.#define(index, 'room to throw to the host', this.#type([], []), locals.declared, asm.out);
+    this.#define(index, 'room to throw to the host', this.#type([], []), [], asm.out);
     return index;
   }
 
@@ -319,30 +307,34 @@ class Lowered {
     const args = (from: number): void => {
       for (let at = from; at < params.length; at++) asm.get(locals.param(at));
     };
-    if (call.dynCall !== null) {
-      const { dynCall } = call;
+    const table = this.#table;
+    const type = this.#calleeType(call);
+    const { dynCall } = call;
+    const native = asm.open('block');
+    this.#room(asm, native);
+    if (dynCall !== null && call.isIndirect) {
       this.#caught(asm, locals, () => {
         args(0);
         asm.call(dynCall);
       });
-      args(0);
-      asm.call(call.func);
     } else {
-      const table = this.#table as TableIdx;
-      const type = this.#calleeType(call.func);
       const callee = locals.add(refType(type, true));
-      const native = asm.open('block');
-      this.#entry(asm, locals, { table, type, callee, native });
+      const to = refType(type, false);
+      this.#indices.isOutside(asm.get(locals.param(0)).op('table.size', { table })).brIfUnlikely(native);
+      const fits = asm.open('block', valueBlock(to));
+      asm.get(locals.param(0)).op('table.get', { table });
+      asm.op('br_on_cast', { cast: { label: asm.depthOf(fits), from: FUNC, to } });
+      asm.do('drop').br(native).close().set(callee);
       this.#caught(asm, locals, () => {
         args(1);
         asm.get(callee).callRef(type);
       });
-      this.#slot(asm, [...this.#throwers.keys()].indexOf(type));
-      args(1);
-      asm.call(call.func).do('return').close();
-      args(0);
-      asm.call(call.func);
     }
+    this.#slot(asm, [...this.#throwers.keys()].indexOf(type));
+    args(1);
+    asm.call(call.func).do('return').close();
+    args(0);
+    asm.call(call.func);
     const name = importsOf(this.#info.module, 'func')[call.func]?.name ?? '';
     this.#define(
       index,
@@ -354,42 +346,12 @@ class Lowered {
     return index;
   }
 
-  /** Sets a local to the function at the index that is the first parameter; branches where there is none of the type. */
-  #entry(
-    asm: Asm,
-    locals: Locals,
-    {
-      table,
-      type,
-      callee,
-      native,
-    }: { table: TableIdx; type: TypeIdx; callee: ReturnType<Locals['add']>; native: ReturnType<Asm['open']> },
-  ): void {
-    const wide = (this.#info.tables[table] as { limits: Limits }).limits.address === 'i64';
-    if (this.#slots !== null && this.#grow !== null) {
-      const number = (value: number): Asm => (wide ? asm.op('i64.const', { i64: BigInt(value) }) : asm.i32(value));
-      asm.globalGet(this.#slots);
-      number(SLOTS.unasked)
-        .do(wide ? 'i64.eq' : 'i32.eq')
-        .openUnlikely();
-      asm.call(this.#grow).close().globalGet(this.#slots);
-      number(SLOTS.refused)
-        .do(wide ? 'i64.eq' : 'i32.eq')
-        .brIfUnlikely(native);
-    }
-    asm
-      .get(locals.param(0))
-      .op('table.size', { table })
-      .do(wide ? 'i64.ge_u' : 'i32.ge_u')
-      .brIfUnlikely(native);
-    const to = refType(type, false);
-    const fits = asm.open('block', valueBlock(to));
-    asm.get(locals.param(0)).op('table.get', { table });
-    asm
-      .op('br_on_cast', { cast: { label: asm.depthOf(fits), from: FUNC, to } })
-      .do('drop')
-      .br(native);
-    asm.close().set(callee);
+  /** Sees to it that the functions that throw are in the table; branches where they cannot be. */
+  #room(asm: Asm, native: ReturnType<Asm['open']>): void {
+    if (this.#slots === null || this.#grow === null) return;
+    this.#indices.op(asm.globalGet(this.#slots), 'eq', SLOTS.unasked).openUnlikely();
+    asm.call(this.#grow).close();
+    this.#indices.op(asm.globalGet(this.#slots), 'eq', SLOTS.refused).brIfUnlikely(native);
   }
 
   /** Emits a call that returns from the function; where an exception comes out, the code goes on, the shadow stack as it was. */
@@ -403,16 +365,10 @@ class Lowered {
     if (this.#stackPointer !== null && before !== null) asm.get(before).globalSet(this.#stackPointer);
   }
 
+  /** Emits the index of one of the functions that throw. */
   #slot(asm: Asm, at: number): void {
-    const { limits } = this.#info.tables[this.#table as TableIdx] as { limits: Limits };
-    const wide = limits.address === 'i64';
-    const number = (value: bigint): Asm => (wide ? asm.op('i64.const', { i64: value }) : asm.i32(Number(value)));
-    if (this.#slots === null) {
-      number(limits.min + BigInt(at));
-      return;
-    }
-    asm.globalGet(this.#slots);
-    number(BigInt(at)).do(wide ? 'i64.add' : 'i32.add');
+    if (this.#slots === null) asm.push(this.#indices.constant(this.#end + BigInt(at)));
+    else this.#indices.op(asm.globalGet(this.#slots), 'add', at);
   }
 
   /** What is exported in the place of a function: called by a host function that has an exception to get, it throws that. */
