@@ -27,6 +27,7 @@ import { analyse, type HostSuspensions, type Suspensions } from './instrument/an
 import { isConcerned, touching, usesExceptions } from './instrument/concern.ts';
 import { calls } from './instrument/frames/checks.ts';
 import { translateFunction } from './instrument/frames/function.ts';
+import { continuationParams, Handles, handlesContinuations } from './instrument/frames/handles.ts';
 import { HostInterface } from './instrument/frames/host.ts';
 import { Lowering } from './instrument/frames/lowering.ts';
 import { type Linking, RuntimeState } from './instrument/frames/state.ts';
@@ -37,7 +38,7 @@ import { Asm } from './lower/asm.ts';
 import { type AtomicsOptions, lowerAtomics, SUSPENDING_ATOMICS } from './lower/atomics.ts';
 import { type Brand, brandFor } from './lower/brand.ts';
 import { Build, type Code, type LinkableFunc, type Replacements } from './lower/build.ts';
-import { HIDDEN_EXPORTS, RUNTIME_MODULE } from './lower/interface.ts';
+import { HIDDEN_EXPORTS, handlesOf, RUNTIME_MODULE } from './lower/interface.ts';
 import { lowerLegacyExceptions, usesLegacyExceptions } from './lower/legacy.ts';
 import { inBoth, inSource, type Origins } from './lower/origins.ts';
 import { T } from './lower/runtime-types.ts';
@@ -299,6 +300,8 @@ class Transformer {
   /** Functions that are translated, not copied: the instrumented ones, and those that handle suspensions. */
   readonly #restructured = new Set<FuncIdx>();
   readonly #host: HostInterface | null;
+  readonly #handles: Handles;
+  readonly #hostEntries = new Map<FuncIdx, FuncIdx>();
 
   constructor(info: ModuleInfo, suspensions: Suspensions, form: Form, host: Host | null) {
     const { linking, epochWord, checks, brand } = form;
@@ -322,6 +325,7 @@ class Transformer {
       checks,
     });
     this.#stubs = new Stubs(this.#state);
+    this.#handles = new Handles(this.#state);
     this.#lowering = new Lowering(this.#stubs, suspensions, {
       suspending: host?.suspending ?? new Set(),
       yields: yields === null || poll === null ? null : { points: yields, poll },
@@ -333,6 +337,11 @@ class Transformer {
   run(): EncodableModule {
     const { module } = this.#info;
     const lowering = this.#lowering;
+    importsOf(module, 'func').forEach(({ desc }, index) => {
+      if (!handlesContinuations(this.#info, desc.type)) return;
+      const name = handlesOf(index, continuationParams(this.#info, desc.type));
+      this.#build.importGlobal(name, { type: 'i32', mutable: false });
+    });
     const funcs = module.funcs.map((func, index) => this.#func(func, (this.#info.importedFuncs + index) as FuncIdx));
     const parts: Replacements<LinkableFunc> = {
       imports: module.imports.map((entry) => this.#import(entry)),
@@ -425,8 +434,13 @@ class Transformer {
   }
 
   #hostEntry(func: FuncIdx): FuncIdx {
-    if (!this.#touching.has(func)) return func;
-    return this.#stubs.hostEntry(func, this.#lowering.typeOf(func), `${func}`);
+    const known = this.#hostEntries.get(func);
+    if (known !== undefined) return known;
+    const source = this.#lowering.typeOf(func);
+    const entered = this.#touching.has(func) ? this.#stubs.hostEntry(func, source, `${func}`) : func;
+    const entry = handlesContinuations(this.#info, source) ? this.#handles.entry(entered, source) : entered;
+    this.#hostEntries.set(func, entry);
+    return entry;
   }
 
   #export(entry: Export): Export[] {

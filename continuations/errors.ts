@@ -26,6 +26,13 @@ export class ExhaustionError extends WebAssembly.RuntimeError {
   }
 }
 
+/** What the host passes as a continuation is none of this engine's, or none that the function takes. */
+export class ForeignContinuationError extends WebAssembly.RuntimeError {
+  get kind(): 'foreign-continuation' {
+    return 'foreign-continuation';
+  }
+}
+
 export interface Cause {
   readonly prototype: object;
   readonly name: string;
@@ -41,6 +48,11 @@ const CAUSES: readonly Cause[] = [
   trap('null exception reference'),
   { prototype: SuspensionError.prototype, name: 'SuspensionError', message: 'unhandled tag' },
   { prototype: ExhaustionError.prototype, name: 'ExhaustionError', message: 'call stack exhausted: too many frames' },
+  {
+    prototype: ForeignContinuationError.prototype,
+    name: 'ForeignContinuationError',
+    message: 'not a continuation of this engine, or not of the type that the function takes',
+  },
 ];
 
 // (module (func (export "") unreachable))

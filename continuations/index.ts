@@ -1,4 +1,5 @@
-export { ExhaustionError, SuspensionError, TrapError } from './errors.ts';
+export { ExhaustionError, ForeignContinuationError, SuspensionError, TrapError } from './errors.ts';
+export { ContinuationHandle, unwrap } from './handles.ts';
 export { manifestOf } from './manifest.ts';
 export {
   type Checker,

@@ -38,7 +38,7 @@ export const returned = (): void => running?.returned();
 
 let table: WebAssembly.Table | undefined;
 /** Whether it is a function of an instance's: those are linked by their types, which a function around them has not. */
-function isExported(func: unknown): boolean {
+export function isExported(func: unknown): boolean {
   table ??= new WebAssembly.Table({ element: 'anyfunc', initial: 1 });
   try {
     table.set(0, func);

@@ -10,8 +10,9 @@ import {
 } from '../asyncify/lower/interface.ts';
 import { type Manifest, ManifestError } from '../asyncify/manifest.ts';
 import { raiseTrap } from './errors.ts';
+import { unwrap, withHandles, wrap } from './handles.ts';
 import { manifestOf } from './manifest.ts';
-import { identify, polled, returned, suspendable } from './running.ts';
+import { identify, isExported, polled, returned, suspendable } from './running.ts';
 import { SharedState } from './shared.ts';
 
 export interface StoreOptions {
@@ -114,6 +115,7 @@ export class Store {
     const wanted = WebAssembly.Module.imports(module);
     const runtime = wanted.filter((entry) => entry.module === RUNTIME_MODULE).map((entry) => entry.name);
     const names = new Set(runtime);
+    const named = handlesAmong(runtime);
     const result: Record<string, Record<string, unknown>> = {};
     const tags: unknown[] = [];
     const provided: Record<string, unknown> = {};
@@ -123,11 +125,16 @@ export class Store {
       const space = imports[from];
       let value: unknown = space?.[name];
       if (kind === 'function') {
+        const handles = named.get(funcs);
         const flag = hostFlag(funcs++);
+        const raw = shared === null ? undefined : this.#raw.get(value as Callable);
+        // What the host calls has another type where there are continuations in it.
+        if (raw !== undefined && (names.has(flag) || handles !== undefined)) value = raw;
         if (names.has(flag)) {
-          const raw = this.#raw.get(value as Callable);
-          if (raw !== undefined) value = raw;
           provided[flag] = new WebAssembly.Global({ value: 'i32' }, raw === undefined ? 1 : 0);
+        }
+        if (handles !== undefined && typeof value === 'function' && !isExported(value)) {
+          value = withHandles(value as Callable, handles);
         }
         const key = `${from}.${name}`;
         if (suspending.has(key) && typeof value === 'function') value = suspendable(key, value as Callable, identity);
@@ -158,11 +165,14 @@ export class Store {
     if (manifestOf(module)?.linking !== 'linked') return visible(all);
     for (const [name, value] of Object.entries(all)) {
       if (name.startsWith(HIDDEN_EXPORTS.raw)) {
-        const host = all[name.slice(HIDDEN_EXPORTS.raw.length)] as Callable;
-        this.#raw.set(host, value as Callable);
-        this.#host.set(value as Callable, host);
+        const host = all[name.slice(HIDDEN_EXPORTS.raw.length)];
+        if (typeof host !== 'function' || typeof value !== 'function') lacks(name);
+        this.#raw.set(host as Callable, value as Callable);
+        this.#host.set(value as Callable, host as Callable);
       } else if (name.startsWith(HIDDEN_EXPORTS.tag)) {
-        this.#tags.set(all[name.slice(HIDDEN_EXPORTS.tag.length)] as object, value as WebAssembly.Global);
+        const tag = all[name.slice(HIDDEN_EXPORTS.tag.length)];
+        if (typeof tag !== 'object' || tag === null || !(value instanceof WebAssembly.Global)) lacks(name);
+        this.#tags.set(tag, value);
       }
     }
     return visible(all, (value) => this.#host.get(value) ?? value);
@@ -181,6 +191,9 @@ export class Store {
     if (name === 'raise') return raise;
     if (name === PROCESS_IMPORTS.polled) return polled;
     if (name === PROCESS_IMPORTS.returned) return returned;
+    if (HANDLES.test(name)) return new WebAssembly.Global({ value: 'i32' }, 0);
+    if (name === 'wrap') return wrap;
+    if (name === 'unwrap') return unwrap;
     if (name === CHECK_IMPORT) return this.checker?.checkOf(brand);
     if (name === 'frame-limit') return this.#frameLimit;
     // A closed module has a state of its own.
@@ -207,6 +220,22 @@ export class Store {
     }
     return identity;
   }
+}
+
+function lacks(name: string): never {
+  throw new ManifestError('malformed', `the module exports "${name}", and not what that goes with`);
+}
+
+const HANDLES = /^handles\.(\d+):([\d,]*)$/;
+
+/** By imported function: the places of continuation objects among its parameters. */
+function handlesAmong(names: readonly string[]): ReadonlyMap<number, readonly number[]> {
+  const found = new Map<number, readonly number[]>();
+  for (const name of names) {
+    const [, func, params] = HANDLES.exec(name) ?? [];
+    if (func !== undefined) found.set(Number(func), (params ?? '').split(',').filter(Boolean).map(Number));
+  }
+  return found;
 }
 
 /** A module's exports without those of the runtime. */

@@ -4,7 +4,16 @@ import { LINKED_BRAND } from '../asyncify/lower/brand.ts';
 import { runtimeGroup } from '../asyncify/lower/runtime-types.ts';
 import { Store } from '../continuations/index.ts';
 import { parseText } from '../spec-tests/runner/index.ts';
-import { Engine, type Exports, ManifestError, RefusedError, Runtime, SuspensionError, TrapError } from './index.ts';
+import {
+  ContinuationHandle,
+  Engine,
+  type Exports,
+  ManifestError,
+  RefusedError,
+  Runtime,
+  SuspensionError,
+  TrapError,
+} from './index.ts';
 
 /** Guests that declare the runtime's types, and get hold of another guest's continuation through an `anyref` parameter. */
 
@@ -71,6 +80,16 @@ interface Forger {
   put(value: unknown): void;
   empty(value: unknown): void;
 }
+
+/** What any guest can ask of a value. */
+const curious = await parseText(`(module
+  (global $kept (mut anyref) (ref.null any))
+  (func (export "isStruct") (param anyref) (result i32) (ref.test (ref struct) (local.get 0)))
+  (func (export "isArray") (param anyref) (result i32) (ref.test (ref array) (local.get 0)))
+  (func (export "isEq") (param anyref) (result i32) (ref.test (ref eq) (local.get 0)))
+  (func (export "isI31") (param anyref) (result i32) (ref.test (ref i31) (local.get 0)))
+  (func (export "externIsStruct") (param externref) (result i32)
+    (ref.test (ref struct) (any.convert_extern (local.get 0)))))`);
 
 const LINKINGS = ['closed', 'linked'] as const;
 /** Where the victim is transformed and compiled: with an engine, which both guests share or not. */
@@ -279,5 +298,85 @@ describe('what the runtime has modules export', () => {
     // Its function is the host's, through which no suspension passes.
     expect(() => exports.run()).toThrow(SuspensionError);
     expect(() => exports.run()).toThrow(SuspensionError);
+  });
+});
+
+describe('what a host has of a continuation', () => {
+  const foreign = expect.objectContaining({ name: 'ForeignContinuationError', kind: 'foreign-continuation' });
+
+  it.each(LINKINGS)('looks to other guests as any object of the host does: %s', (linking) => {
+    const engine = new Engine();
+    const { exports } = engine.compile(victim, { linking }).instantiate<Victim>();
+    const guest = engine
+      .load(curious as Uint8Array<ArrayBuffer>)
+      .instantiate<Record<string, (value: unknown) => number>>();
+    const continuation = exports.mk();
+    expect(continuation).toBeInstanceOf(ContinuationHandle);
+    expect(Object.isFrozen(continuation)).toBe(true);
+    for (const [name, ask] of Object.entries(guest.exports)) {
+      expect(ask(continuation), name).toBe(0);
+      expect(ask(continuation), name).toBe(ask({}));
+    }
+  });
+
+  it.each(LINKINGS)('is of use to its own engine only: %s', (linking) => {
+    const [one, two] = [new Engine(), new Engine()].map((engine) =>
+      engine.compile(victim, { linking }).instantiate<Victim>(),
+    );
+    const continuation = one!.exports.mk();
+    const values: unknown[] = [continuation, {}, [], 1, 'x', () => {}, Symbol('x'), two, undefined, 5n];
+    for (const value of values) expect(() => two!.exports.use(value as object)).toThrow(foreign);
+    expect(one!.exports.use(continuation)).toBe(2);
+    expect(() => one!.exports.use(continuation)).toThrow(TrapError);
+    expect(() => one!.exports.use(null as never)).toThrow('null continuation reference');
+  });
+
+  it('passes between linked modules of an engine, and not between closed ones', () => {
+    for (const linking of LINKINGS) {
+      const engine = new Engine();
+      const [one, two] = [0, 1].map(() => engine.compile(victim, { linking }).instantiate<Victim>().exports);
+      const continuation = one!.mk();
+      // It suspends with the tag of its own instance, which the other does not handle.
+      if (linking === 'linked') expect(() => two!.use(continuation)).toThrow(SuspensionError);
+      else expect(() => two!.use(continuation)).toThrow(foreign);
+    }
+  });
+
+  it.each(LINKINGS)('comes and goes through imports too: %s', async (linking) => {
+    const bytes = await parseText(`(module (type $f (func)) (type $k (cont $f)) (tag $t)
+      (import "host" "keep" (func $keep (param i32 (ref null $k) anyref)))
+      (import "host" "give" (func $give (result (ref null $k))))
+      (import "host" "both" (func $both (param (ref null $k)) (result i32 (ref null $k))))
+      (elem declare func $g)
+      (func $g (suspend $t))
+      (func $run (param (ref null $k)) (result i32)
+        (block $on (result (ref $k)) (resume $k (on $t $on) (local.get 0)) (return (i32.const 1))) (drop) (i32.const 2))
+      (func (export "out") (call $keep (i32.const 5) (cont.new $k (ref.func $g)) (ref.i31 (i32.const 7))))
+      (func (export "same") (param (ref null $k)) (result (ref null $k)) (local.get 0))
+      (func (export "in") (result i32) (call $run (call $give)))
+      (func (export "through") (param (ref null $k)) (result i32)
+        (call $run (block (result (ref null $k)) (call $both (local.get 0)) (return_call $run)))))`);
+    const seen: unknown[] = [];
+    const host = {
+      keep: (...args: unknown[]) => void seen.push(...args),
+      give: () => seen[1],
+      both: (value: unknown) => [value === null ? 0 : 1, value],
+    };
+    const { exports } = new Engine().compile(bytes, { linking }).instantiate<{
+      out(): void;
+      in(): number;
+      same(value: unknown): unknown;
+      through(value: unknown): number;
+    }>({ host });
+    exports.out();
+    expect([seen[0], seen[2]]).toEqual([5, 7]);
+    expect(seen[1]).toBeInstanceOf(ContinuationHandle);
+    expect(exports.same(seen[1])).toBe(seen[1]);
+    expect(exports.same(null)).toBeNull();
+    expect(exports.in()).toBe(2);
+    expect(() => exports.in()).toThrow('continuation already consumed');
+    exports.out();
+    seen.splice(0, 3);
+    expect(exports.through(seen[1])).toBe(2);
   });
 });

@@ -12,7 +12,15 @@ export {
   ManifestError,
   type ManifestProblem,
 } from '../asyncify/manifest.ts';
-export { ExhaustionError, type Exports, type Imports, SuspensionError, TrapError } from '../continuations/index.ts';
+export {
+  ContinuationHandle,
+  ExhaustionError,
+  type Exports,
+  ForeignContinuationError,
+  type Imports,
+  SuspensionError,
+  TrapError,
+} from '../continuations/index.ts';
 
 export * from './process/index.ts';
 export * from './signals/index.ts';

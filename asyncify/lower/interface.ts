@@ -105,6 +105,11 @@ export const PROCESS_IMPORTS = {
 
 /** Imports from the runtime that are numbered: by an imported function or tag, or by slot class and index. */
 export const hostFlag = (func: number): string => `host.${func}`;
+/**
+ * Stands among the imports for an imported function that takes or gives continuation objects: the host's gets handles of those at these
+ * places of its arguments, and may give handles.
+ */
+export const handlesOf = (func: number, params: readonly number[]): string => `handles.${func}:${params.join()}`;
 export const tagIdentity = (tag: number): string => `tag.${tag}`;
 export const slotName = (slotClass: SlotClass, index: number): string => `slot.${slotClass}.${index}`;
 
@@ -116,6 +121,7 @@ export const TRAP = {
   nullException: 3,
   unhandled: 4,
   exhausted: 5,
+  foreign: 6,
 } as const;
 export type TrapName = keyof typeof TRAP;
 

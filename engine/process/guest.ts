@@ -1,9 +1,10 @@
 import { HOST_EXPORTS, RUNTIME_MODULE } from '../../asyncify/lower/interface.ts';
-import { manifestOf } from '../../continuations/index.ts';
+import { manifestOf, unwrap } from '../../continuations/index.ts';
 import { identityOf } from '../../continuations/running.ts';
 import { type Budget, EpochBudget, FuelBudget } from './budget.ts';
 import { type EpochWord, GlobalWord, SharedWord } from './epoch-word.ts';
 import { ProcessError } from './errors.ts';
+import { checkHostExports, outcomeOf } from './host-exports.ts';
 import { GuestMemory } from './memory.ts';
 
 /** A computation of the guest's, which only the guest's own instance can resume: each time it is suspended, until it returns. */
@@ -52,7 +53,7 @@ export class Guest {
 
   /**
    * @throws ProcessError where the instance's module was not transformed for a host, or lacks what the options need
-   * @throws ManifestError where it is a module that this version cannot run
+   * @throws ManifestError where it is a module that this version cannot run, or does not have what its manifest says
    */
   constructor(module: WebAssembly.Module, instance: WebAssembly.Instance, options: GuestOptions = {}) {
     const { exports } = instance;
@@ -65,6 +66,7 @@ export class Guest {
         'the module has no interface for a process: transform it with "yields", or with "suspending" (which may be empty)',
       );
     }
+    checkHostExports(exports, host);
     this.#resume = exports[HOST_EXPORTS.resume] as Resume;
     this.#throw = (exports[HOST_EXPORTS.throw] as Throw | undefined) ?? null;
     this.#canSuspend = exports[HOST_EXPORTS.canSuspend] as () => number;
@@ -118,7 +120,7 @@ export class Guest {
   start(name: string, args: readonly unknown[]): Continuation {
     const start = this.#exports[HOST_EXPORTS.new(name)];
     if (typeof start !== 'function') throw new ProcessError('no-entry', `the guest exports no function "${name}"`);
-    return (start as Callable)(...args) as Continuation;
+    return (start as Callable)(...args.map(unwrap)) as Continuation;
   }
 
   /** What the export returned that the continuation just resumed was made of; to be asked for at once. */
@@ -134,7 +136,7 @@ export class Guest {
 
   /** @returns an OUTCOME */
   resume(continuation: Continuation): number {
-    return this.#resume(continuation);
+    return outcomeOf(this.#resume(continuation));
   }
 
   get canThrow(): boolean {
@@ -144,12 +146,12 @@ export class Guest {
   /** Resumes a continuation with an exception where it is suspended; only where `canThrow`. */
   throw(continuation: Continuation, value: unknown): number {
     if (this.#throw === null) throw value;
-    return this.#throw(continuation, value);
+    return outcomeOf(this.#throw(continuation, value));
   }
 
   /** What the suspended call of the import will return; the continuation is to be resumed at once. */
   answer(name: string, results: readonly unknown[]): void {
-    this.#answers.get(name)?.(...results);
+    this.#answers.get(name)?.(...results.map(unwrap));
   }
 
   /** Whether calls of the import may be suspended at all. */

@@ -143,5 +143,12 @@ function newMemory({ address, min, max, shared }: MemoryManifest): WebAssembly.M
   const limit = (pages: number): number => (address === 'i64' ? BigInt(pages) : pages) as number;
   const limits = { initial: limit(min), ...(max === null ? {} : { maximum: limit(max) }), shared };
   // The types know no memories of 64 bits.
-  return new WebAssembly.Memory((address === 'i64' ? { ...limits, address } : limits) as WebAssembly.MemoryDescriptor);
+  try {
+    return new WebAssembly.Memory(
+      (address === 'i64' ? { ...limits, address } : limits) as WebAssembly.MemoryDescriptor,
+    );
+  } catch (error) {
+    const size = `${min} to ${max ?? 'any number of'} pages`;
+    throw new ProcessError('no-memory', `the host cannot make a memory of ${size}`, { cause: error });
+  }
 }

@@ -1,4 +1,5 @@
 import { CONT_STATE, CONT_STATES, HOST_EXPORTS } from '../../../asyncify/lower/interface.ts';
+import { unwrap } from '../../../continuations/index.ts';
 import type { Continuation } from '../../process/guest.ts';
 import { SchedulerError } from '../errors.ts';
 import type { Home } from '../operation.ts';
@@ -48,11 +49,12 @@ export function registerRunner(
 
 /** @throws SchedulerError `bad-argument` where no guest can run it, or several could */
 export function runHandedOver(
-  value: object,
+  handed: object,
   args: readonly unknown[],
   options: SpawnOptions,
   home: Home,
 ): GuestCoroutine {
+  const value = unwrap(handed) as object;
   const { runner, type, state } = claimOf(value, options.guest, home);
   const { port, exports } = runner;
   const body = {

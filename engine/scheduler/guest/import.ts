@@ -1,3 +1,4 @@
+import { unwrap } from '../../../continuations/index.ts';
 import { currentFiber } from '../current.ts';
 import { SchedulerError } from '../errors.ts';
 import type { Fiber } from '../fiber.ts';
@@ -109,8 +110,8 @@ export class SuspendingImport {
       );
     }
     this.#placeholder = placeholderOf(this.name, answer, this.#suspending.options);
-    if (answer.length > 0)
-      this.answer = answer.length === 1 ? answer : (values) => answer(...(values as Iterable<unknown>));
+    if (answer.length === 1) this.answer = (value) => answer(unwrap(value));
+    else if (answer.length > 1) this.answer = (values) => answer(...Array.from(values as Iterable<unknown>, unwrap));
     this.#port = port;
   }
 
