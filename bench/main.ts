@@ -8,9 +8,19 @@ import { type GuestRow, measureGuest, PROGRAMS } from './guests.ts';
 import { measureLatencies } from './latency.ts';
 import { measureAbandoned, measureLive } from './memory.ts';
 import { type Options, parseOptions, USAGE, UsageError } from './options.ts';
+import { measureOutsideSignals } from './outside-signals.ts';
 import { type Requirement, type Results, requirements } from './requirements.ts';
 import { CrashError, measureGroup, type Row } from './switches.ts';
-import { abandonedTable, guestTables, latencyTable, liveTable, switchesTable, table, transformTable } from './table.ts';
+import {
+  abandonedTable,
+  guestTables,
+  latencyTable,
+  liveTable,
+  outsideTable,
+  switchesTable,
+  table,
+  transformTable,
+} from './table.ts';
 import { TASK_GROUPS } from './task-cases.ts';
 import { idleTable, millionTable, tasksTable } from './task-table.ts';
 import { measureIdle, measureMillion, measureTasks, type TaskRow } from './tasks.ts';
@@ -54,13 +64,14 @@ async function run(options: Options, native: boolean): Promise<Results> {
   }
   if (guests.length > 0) show(guestTables(guests));
   const latencies = await section('guest latency', () => measureLatencies(options), latencyTable);
+  const outside = await section('outside signals', () => measureOutsideSignals(options), outsideTable);
   const tasks: TaskRow[] = [];
   for (const group of TASK_GROUPS) {
     tasks.push(...(await section(group.name, () => measureTasks(group, options), tasksTable)));
   }
   const idle = await section('idle tasks', () => measureIdle(options), idleTable);
   const million = await section('a million tasks', () => measureMillion(options), millionTable);
-  return { switches, live, abandoned, transforms, guests, latencies, tasks, idle, million };
+  return { switches, live, abandoned, transforms, guests, latencies, outside, tasks, idle, million };
 }
 
 function requirementsTable(list: readonly Requirement[]): string {

@@ -14,7 +14,7 @@ export interface Options {
 export const USAGE = `usage: npm run bench -- [options]
 Runs the programs in bench/programs on the engine's own stack switching, where it has one, and transformed, and ordinary guests
 (examples/guests/bench-*.c) untransformed and transformed, and compares; and the tasks of a scheduler.
-  --filter TEXT   only what has TEXT in its name: ${['generator', 'depth', 'live', 'abandoned', 'transform', 'guest', 'guest fib', 'guest latency', 'task'].join(', ')} …
+  --filter TEXT   only what has TEXT in its name: ${['generator', 'depth', 'live', 'abandoned', 'transform', 'guest', 'guest fib', 'guest latency', 'outside signals', 'task'].join(', ')} …
   --rounds N      how many times each is measured, in turns (default 11)
   --quick         3 rounds with a fifth of the operations
   --clock cpu     processor time of the whole process instead of wall time: for a machine with other work

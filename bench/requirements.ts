@@ -4,6 +4,7 @@ import type { LatencyRow } from './latency.ts';
 import type { Abandoned } from './measure-abandoned.ts';
 import type { Live } from './measure-live.ts';
 import type { MemoryRow } from './memory.ts';
+import type { OutsideRow } from './outside-signals.ts';
 import { ratio } from './stats.ts';
 import type { Row } from './switches.ts';
 import { CALLS, COUNTS, countName, JSPI, OURS, USUAL } from './task-cases.ts';
@@ -25,6 +26,7 @@ export interface Results {
   readonly transforms: readonly TransformRow[];
   readonly guests: readonly GuestRow[];
   readonly latencies: readonly LatencyRow[];
+  readonly outside: readonly OutsideRow[];
   readonly tasks: readonly TaskRow[];
   readonly idle: readonly IdleRow[];
   readonly million: readonly MillionRow[];
@@ -44,6 +46,8 @@ const MOST_TASKS = countName(Math.max(...COUNTS));
 const SWITCH_GROWTH = 3;
 const MILLION_SECONDS = 60;
 const MILLION_BYTES = 2e9;
+const OUTSIDE_MS = 2;
+const OUTSIDE_HANDLED = 0.99;
 const LATENCY_MS: Record<LatencyRow['place'], number> = { 'main thread': 20, worker: 2 };
 
 const atLeast = (text: string, figure: number, limit: number): Requirement => ({
@@ -94,6 +98,7 @@ export function requirements(results: Results): Requirement[] {
     ...found,
     ...ofGuests(results.guests),
     ...ofLatencies(results.latencies),
+    ...ofOutside(results.outside),
     ...ofTasks(results.tasks),
     ...ofMillion(results.million),
   ];
@@ -127,6 +132,13 @@ function ofLatencies(rows: readonly LatencyRow[]): Requirement[] {
   return rows.map(({ place, poll, ms }) =>
     atMost(`ms from signal to handler, ${place}, ${poll}`, ms?.median ?? Infinity, LATENCY_MS[place]),
   );
+}
+
+function ofOutside(rows: readonly OutsideRow[]): Requirement[] {
+  return rows.flatMap(({ options, sent, handled, ms }) => [
+    atLeast(`signals from outside that are handled, of ${sent}, ${options.join(' ')}`, handled, OUTSIDE_HANDLED * sent),
+    atMost(`ms from outside to handler, ${options.join(' ')}`, ms?.median ?? Infinity, OUTSIDE_MS),
+  ]);
 }
 
 function ofTasks(rows: readonly TaskRow[]): Requirement[] {

@@ -4,6 +4,7 @@ import { VARIANTS } from './load.ts';
 import type { Abandoned } from './measure-abandoned.ts';
 import type { Live } from './measure-live.ts';
 import type { MemoryRow } from './memory.ts';
+import type { OutsideRow } from './outside-signals.ts';
 import type { Summary } from './stats.ts';
 import type { Row } from './switches.ts';
 import type { TransformRow } from './transforms.ts';
@@ -152,6 +153,26 @@ export function latencyTable(rows: readonly LatencyRow[]): string {
     ms === null ? '' : `[${ms.quartiles.map((value) => value.toFixed(3)).join(', ')}]`,
     ms === null ? '' : `${ms.min.toFixed(3)}…${ms.max.toFixed(3)}`,
     crash === null ? '' : `died: ${crash}`,
+  ]);
+  return table([head, ...body]);
+}
+
+export function outsideTable(rows: readonly OutsideRow[]): string {
+  const head = [
+    'bobbin run, ms from kill to what its handler wrote',
+    'sent',
+    'handled',
+    'median',
+    '[quartiles]',
+    'min…max',
+  ];
+  const body = rows.map(({ options, sent, handled, ms }) => [
+    options.join(' '),
+    `${sent}`,
+    `${handled}`,
+    ms?.median.toFixed(2) ?? NONE,
+    ms === null ? '' : `[${ms.quartiles.map((value) => value.toFixed(2)).join(', ')}]`,
+    ms === null ? '' : `${ms.min.toFixed(2)}…${ms.max.toFixed(2)}`,
   ]);
   return table([head, ...body]);
 }

@@ -18,6 +18,11 @@ const TIMED_OUT = 124;
 const INTERRUPTED: ExitStatus = { kind: 'signaled', signal: SIGINT };
 /** Of a program whose threads wait for each other. */
 const FAILED = 1;
+/**
+ * How long a program computes at most until the event loop has a turn, in milliseconds: signals of this process's are heard of only
+ * there. A turn takes about a hundredth of it.
+ */
+const TURN = 1;
 /** How long a program whose time is up may take to end itself, in milliseconds. */
 const GRACE = 1000;
 
@@ -90,6 +95,7 @@ function instantiate(
       ? null
       : new Scheduler({
           ...scheduling.options,
+          turn: TURN,
           onFailure: (task, error) => onFailure(task.name, error),
           onDeadlock: (error) => {
             if (signals && expectsSignal(process)) {
@@ -110,6 +116,7 @@ function instantiate(
     args,
     before: isReactor && entry !== INITIALIZE ? [INITIALIZE] : [],
     ...(timeout === undefined ? {} : { limits: { wall: timeout, grace: GRACE } }),
+    slice: TURN,
     ...clock,
     ...(signals ? { onStop: (signal, goOn) => void stopHost(signal, goOn) } : {}),
   };

@@ -32,7 +32,7 @@ results are printed, one line each, with their types.
 
 How the program is made interruptible:
 
-  --yield fuel         (default) it counts, and lets signals in every few milliseconds
+  --yield fuel         (default) it counts, and lets signals in every millisecond
   --yield epoch        it looks at a word that another thread sets
   --yield none         it computes without a break; signals reach it where it waits, and those of the terminal end it
   --fuel N             with fuel: lets signals in at every N-th poll, so that runs do not depend on the time

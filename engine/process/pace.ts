@@ -10,7 +10,7 @@ export function paced(budget: number, wanted: number, took: number): number {
   return Math.round(Math.min(Math.max(budget * factor, 1), POLL_LIMIT));
 }
 
-/** Polls after which it is looked whether the host needs a turn: at first, and how many milliseconds they should take. */
+/** Polls after which it is looked whether the host needs a turn: at first, and how many milliseconds they should take at most. */
 const FIRST_CHUNK = 10_000;
 const CHUNK_TIME = 1;
 
@@ -35,10 +35,16 @@ export class Looks {
 
 /** The polls that a guest passes before it is looked whether its host needs a turn. */
 export class Chunk {
+  readonly #time: number;
   #size = FIRST_CHUNK;
   /** The last run has passed all of its chunk: this one is measured. */
   #isWhole = false;
   #since = 0;
+
+  /** @param turn how many milliseconds pass until the host needs a turn */
+  constructor(turn = Number.POSITIVE_INFINITY) {
+    this.#time = Math.min(CHUNK_TIME, turn / 2);
+  }
 
   /** A run begins. @returns how many polls it is to pass at most */
   begin(): number {
@@ -48,7 +54,7 @@ export class Chunk {
 
   /** It has passed all of them, and is to go on. */
   passed(): void {
-    if (this.#isWhole) this.#size = Math.min(paced(this.#size, CHUNK_TIME, now() - this.#since), PACED_LIMIT);
+    if (this.#isWhole) this.#size = Math.min(paced(this.#size, this.#time, now() - this.#since), PACED_LIMIT);
     this.#isWhole = true;
   }
 

@@ -30,8 +30,12 @@ export interface CoreOptions {
   readonly go: () => void;
 }
 
+/** Shorter runs than this, in milliseconds, count from their beginning and not from the first look at the time. */
+const SHORT = 5;
 /** How often the time is looked at: each so many turns of tasks. */
 const TURNS_PER_LOOK = 32;
+/** The same for what has had its turn to the end: loops may take a microsecond from one poll to the next. */
+const POLLS_PER_LOOK = 1000;
 
 /** Runs the tasks of one scheduler, as its policy says. */
 export class Core implements Home {
@@ -67,6 +71,8 @@ export class Core implements Home {
   #until: number | null = null;
   /** The time is looked at before the next turn. */
   #isSlow = false;
+  /** Polls passed since the time was looked at. */
+  #unseen = 0;
   #broken: { readonly error: unknown } | null = null;
 
   constructor(options: CoreOptions) {
@@ -190,7 +196,7 @@ export class Core implements Home {
     if (this.#passed !== null && this.#fault === null) {
       this.#draining = true;
       this.#time = this.#turnTime;
-      this.#until = null;
+      this.#until = this.#time < SHORT ? performance.now() + this.#time : null;
       try {
         this.#turn();
       } catch (error) {
@@ -243,12 +249,13 @@ export class Core implements Home {
     if (this.#draining) throw new SchedulerError('state', 'the scheduler is running');
     this.#draining = true;
     this.#time = time;
-    this.#until = null;
+    this.#until = time < SHORT ? performance.now() + time : null;
     try {
       this.#fire();
       for (let turns = 1; this.canRun && this.#fault === null; turns++) {
         if (turns % TURNS_PER_LOOK === 0 || this.#isSlow) {
           this.#isSlow = false;
+          this.#unseen = 0;
           this.#fire();
           if (this.#isOver()) return false;
         }
@@ -355,7 +362,8 @@ export class Core implements Home {
           return true;
         case PAUSE.spent:
           // A slice of time, and not of polls: many of them are long.
-          if (body.used === 0) this.#isSlow = true;
+          this.#unseen += body.used;
+          if (body.used === 0 || this.#unseen >= POLLS_PER_LOOK) this.#isSlow = true;
           this.#stopped(fiber, 'preempted', polls);
           fiber.ready('preempted');
           return true;

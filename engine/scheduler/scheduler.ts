@@ -89,6 +89,11 @@ export class Scheduler {
     return this.#core;
   }
 
+  /** How many milliseconds tasks run until the host's event loop has a turn. */
+  get turn(): number {
+    return this.#turn;
+  }
+
   /** How many tasks have not ended. */
   get size(): number {
     return this.#core.live;

@@ -20,8 +20,17 @@ export interface Turn {
 
 /** Has the threads of one process run for as long as they may. */
 export class Meter {
-  readonly #chunk = new Chunk();
+  readonly #chunk: Chunk;
+  readonly #turn: number;
+  /** What the thread has had of its turn, with `epoch` polls, in milliseconds. */
+  #taken = 0;
   #timer: { readonly timer: SliceTimer; readonly slots: Map<SharedArrayBuffer, number> } | null = null;
+
+  /** @param turn milliseconds until the host's event loop has to have a turn */
+  constructor(turn: number) {
+    this.#turn = Math.min(turn, EPOCH_SLICE);
+    this.#chunk = new Chunk(turn);
+  }
 
   /** What has to be waited for before a thread of this guest runs; null: nothing. */
   preparing(runner: Runner): Promise<void> | null {
@@ -46,9 +55,14 @@ export class Meter {
     const buffer = runner.guest.epoch?.buffer ?? null;
     const timer = this.#timer;
     const run = (): Pause => runner.run(POLL_LIMIT);
-    const pause = timer === null || buffer === null ? run() : timer.timer.during(this.#slot(buffer), EPOCH_SLICE, run);
+    const begun = now();
+    const pause = timer === null || buffer === null ? run() : timer.timer.during(this.#slot(buffer), this.#turn, run);
+    this.#taken += now() - begun;
     // Of what runs without end only the host's turns are cut out.
-    return { pause, used: 0, interrupted: pause === 'yielded' && budget === Number.POSITIVE_INFINITY };
+    const isOver = this.#taken > EPOCH_SLICE - this.#turn && budget !== Number.POSITIVE_INFINITY;
+    const interrupted = pause === 'yielded' && !isOver;
+    if (!interrupted) this.#taken = 0;
+    return { pause, used: 0, interrupted };
   }
 
   #slot(buffer: SharedArrayBuffer): number {

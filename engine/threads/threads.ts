@@ -46,7 +46,7 @@ export interface Beginning {
 export class Threads implements Conductor, Home {
   readonly scheduler: Scheduler;
   readonly process: Process;
-  readonly meter = new Meter();
+  readonly meter: Meter;
   readonly #options: ThreadsOptions;
   readonly #threads = new Map<number, Thread>();
   readonly #bySignals = new Map<SignalState, Thread>();
@@ -66,6 +66,7 @@ export class Threads implements Conductor, Home {
     this.scheduler = scheduler;
     this.process = process;
     this.#options = options;
+    this.meter = new Meter(scheduler.turn);
   }
 
   /**
