@@ -13,6 +13,7 @@ import {
 } from '../../../engine/index.ts';
 import { Scheduler } from '../../../engine/scheduler/index.ts';
 import { suspendingThreads, Threads } from '../../../engine/threads/index.ts';
+import { suspendingWasi, suspendingWasiImports, WASI_MODULE } from '../../../engine/wasi/index.ts';
 import { parseText } from '../../runner/text.ts';
 import type { Ended, EndlessWay, Job, Said } from './job.ts';
 import type { ProgramModule } from './program.ts';
@@ -24,6 +25,7 @@ const collectGarbage = runInNewContext('gc') as () => void;
 const SUSPENDING: readonly string[] = [
   ...suspendingImports,
   ...suspendingThreads,
+  ...suspendingWasiImports,
   ...Object.entries(HOST).flatMap(([name, { module, waits }]) => (module === 'host' && waits ? [`host.${name}`] : [])),
 ];
 /** How often the host tries again. */
@@ -50,13 +52,30 @@ async function instrument(source: Uint8Array, way: EndlessWay): Promise<Uint8Arr
       if (!(error instanceof RefusedError)) throw error;
     }
   }
-  return transform(source, { yields, linking, epochWord, suspending: SUSPENDING }).bytes;
+  return transform(source, { yields, linking, epochWord, suspending: SUSPENDING, atomicWaits: 'suspending' }).bytes;
 }
 
 type Enter = (slot: number) => void;
 
-/** The host's functions for one module. @param enter the module's export */
-function hostImports(self: Process, enter: Enter): Record<string, unknown> {
+/** The host's functions for one module. @param enter calls the module's export */
+function hostImports(self: Process, enter: Enter): Imports {
+  return {
+    host: ownImports(self, enter),
+    env: {
+      invoke_v: (slot: number) => {
+        try {
+          enter(slot);
+        } catch (error) {
+          // A longjmp is a number.
+          if (typeof error !== 'number') throw error;
+        }
+      },
+    },
+    [WASI_MODULE]: suspendingWasi(self, {}),
+  } as Imports;
+}
+
+function ownImports(self: Process, enter: Enter): Record<string, unknown> {
   const wait = (name: string, run: (signal: AbortSignal, value: number) => Promise<unknown>) =>
     suspendingImport(self, `host.${name}`, run, { interrupted: -4 });
   const pause = (signal: AbortSignal, time: number) => later(time, 0, { signal });
@@ -112,18 +131,18 @@ class WatchedStore extends Store {
 function launch(modules: readonly Compiled[], threads: boolean, options: ProcessOptions): Process {
   const store = new WatchedStore();
   const [main, ...others] = modules.toReversed() as [Compiled, ...Compiled[]];
-  const hosted = (self: Process, module: WebAssembly.Module): Record<string, unknown> =>
+  const hosted = (self: Process, module: WebAssembly.Module): Imports =>
     hostImports(self, (slot) => {
       const enter = store.exported.get(module)?.enter as Enter | undefined;
       if (enter === undefined) throw new Error('the guest has no exports yet');
       enter(slot);
     });
   const imports = (self: Process): Imports => {
-    const all: Record<string, unknown> = { host: hosted(self, main.module) };
+    const exported: Record<string, Record<string, unknown>> = {};
     for (const { name, module } of others.toReversed()) {
-      all[name] = store.instantiate(module, { ...all, host: hosted(self, module) } as Imports).exports;
+      exported[name] = store.instantiate(module, { ...exported, ...hosted(self, module) } as Imports).exports;
     }
-    return all as Imports;
+    return { ...exported, ...hosted(self, main.module) } as Imports;
   };
   if (!threads) {
     const process = Process.instantiate(store, main.module, imports, options);

@@ -7,7 +7,7 @@ function by(module: ModuleText, host: HostName, body: (() => string) | undefined
   return `(call ${module.host(host)} (i32.const ${module.slot(func)}))`;
 }
 
-const CALLERS = ['back', 'swallow', 'insist', 'sort'] as const;
+const CALLERS = ['back', 'swallow', 'insist', 'sort', 'invoke_v'] as const;
 
 /** Host functions that call the guest, that fail, and that take long. */
 export const HOSTS: readonly Construct[] = [

@@ -8,6 +8,8 @@ export const HOST = {
   insist: { module: 'host', params: 'i32', result: '', waits: false },
   /** Sorts, and has the guest compare. */
   sort: { module: 'host', params: 'i32', result: '', waits: false },
+  /** As emscripten's: calls a function of the guest's, and tells it of a longjmp by `setThrew`. */
+  invoke_v: { module: 'env', params: 'i32', result: '', waits: false },
   /** Throws. */
   fail: { module: 'host', params: '', result: '', waits: false },
   /** Takes so many milliseconds, in which its thread does nothing else. */
@@ -20,6 +22,7 @@ export const HOST = {
   callThenWait: { module: 'host', params: 'i32', result: 'i32', waits: true },
   /** Waits a millisecond, and then calls a function of the guest's. */
   waitThenCall: { module: 'host', params: 'i32', result: 'i32', waits: true },
+  poll_oneoff: { module: 'wasi_snapshot_preview1', params: 'i32 i32 i32 i32', result: 'i32', waits: true },
   sigaction: { module: 'bobbin:signal', params: 'i32 i32 i32', result: 'i32', waits: false },
   sigprocmask: { module: 'bobbin:signal', params: 'i32 i32 i32', result: 'i32', waits: true },
   raise: { module: 'bobbin:signal', params: 'i32', result: 'i32', waits: true },
@@ -39,7 +42,15 @@ export const WAYS_TO_CALL = ['inline', 'call', 'call_indirect', 'call_ref', 'ret
 export type WayToCall = (typeof WAYS_TO_CALL)[number];
 
 /** Addresses that programs use for themselves; what they fill and copy lies above. */
-export const AREA = { sigaction: 16, sigset: 40, time: 64, result: 96, large: 1024 } as const;
+export const AREA = {
+  sigaction: 16,
+  sigset: 40,
+  time: 64,
+  subscription: 96,
+  event: 160,
+  events: 192,
+  large: 1024,
+} as const;
 /** What is at this place in the table is called by signals. */
 export const HANDLER_TYPES = `(type $h (func (param i32))) (type $th (func (param i32) (result i32)))`;
 /** Actions 0 and 1 mean something else than a function. */
@@ -175,6 +186,7 @@ export class ModuleText {
       this.#slots.length > 0 ? `(elem (table $fs) (i32.const ${FIRST_SLOT}) func ${this.#slots.join(' ')})` : '',
       ...this.#fields,
       '(func (export "enter") (param i32) (call_indirect $fs (type $v) (local.get 0)))',
+      '(func (export "setThrew") (param i32 i32))',
       '(func (export "__bobbin_signal") (param i32 i32 i32 i32 i32)',
       '  (call_indirect $fs (type $h) (local.get 1) (local.get 0)))',
       '(func (export "__bobbin_thread") (param i32 i32) (result i32)',

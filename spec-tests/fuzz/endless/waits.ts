@@ -11,6 +11,15 @@ function sleep(module: ModuleText, milliseconds: number): string {
     ${dropped(module, 'nanosleep', i32(AREA.time), i32(0))}`;
 }
 
+/** WASI's sleep: a subscription to a clock. */
+function poll(module: ModuleText, milliseconds: number): string {
+  const [at, time] = [AREA.subscription, BigInt(milliseconds) * 1_000_000n];
+  return `(i64.store ${i32(at)} (i64.const 1)) (i64.store ${i32(at + 8)} (i64.const 0)) (i32.store ${i32(at + 16)} (i32.const 1))
+    (i64.store ${i32(at + 24)} (i64.const ${time})) (i64.store ${i32(at + 32)} (i64.const 0))
+    (i32.store16 ${i32(at + 40)} (i32.const 0))
+    ${dropped(module, 'poll_oneoff', i32(at), i32(AREA.event), i32(1), i32(AREA.events))}`;
+}
+
 /** Makes a function a signal's handler. */
 function install(module: ModuleText, signal: number, body: (() => string) | undefined): string {
   const [inner, name] = [module.func(() => body?.() ?? ''), module.fresh('r')];
@@ -54,6 +63,20 @@ export const WAITS: readonly Construct[] = [
     places: [],
     numbers: (rng) => [rng.int(3)],
     emit: (module, [time = 0]) => sleep(module, time),
+  }),
+  waiting('waits', {
+    name: 'short-poll',
+    term: 'finite',
+    places: [],
+    numbers: (rng) => [rng.int(3)],
+    emit: (module, [time = 0]) => poll(module, time),
+  }),
+  waiting('waits', {
+    name: 'long-poll',
+    term: 'endless',
+    places: [],
+    numbers: (rng) => [10_000 + rng.int(100_000_000)],
+    emit: (module, [time = 10_000]) => poll(module, time),
   }),
   waiting('waits', {
     name: 'wait-for-ever',
@@ -174,6 +197,38 @@ export const WAITS: readonly Construct[] = [
     term: 'finite',
     places: [],
     emit: (module) => dropped(module, 'yield'),
+  }),
+  threaded({
+    name: 'atomic-wait',
+    term: 'endless',
+    places: [],
+    emit: (module) => {
+      module.once('(memory $shared 1 1 shared)');
+      return '(drop (memory.atomic.wait32 $shared (i32.const 0) (i32.const 0) (i64.const -1)))';
+    },
+  }),
+  threaded({
+    name: 'loop-of-atomic-waits',
+    term: 'endless',
+    places: ['finite'],
+    numbers: (rng) => [rng.int(3_000_000)],
+    emit: (module, [time], [body]) => {
+      module.once('(memory $shared 1 1 shared)');
+      const again = module.fresh('l');
+      return `(loop ${again} ${body?.()}
+        (drop (memory.atomic.wait32 $shared (i32.const 0) (i32.const 0) (i64.const ${time}))) (br ${again}))`;
+    },
+  }),
+  threaded({
+    name: 'spinning-on-an-atomic',
+    term: 'endless',
+    places: ['finite'],
+    emit: (module, _numbers, [body]) => {
+      module.once('(memory $shared 1 1 shared)');
+      const again = module.fresh('l');
+      return `(loop ${again} ${body?.()}
+        (br_if ${again} (i32.ne (i32.atomic.rmw.cmpxchg $shared (i32.const 4) (i32.const 1) (i32.const 1)) (i32.const 1))))`;
+    },
   }),
   threaded({
     name: 'deadlock',
