@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { loadBinaryen } from '../../asyncify/index.ts';
-import { describeFinding, describeSummary, endless } from './endless/index.ts';
+import { describeFault, describeFinding, describeSummary, endless } from './endless/index.ts';
 import { type Finding, type FuzzOptions, fuzz, fuzzNumeric, type Summary } from './fuzz.ts';
 import { denoEngine, nodeEngine } from './native.ts';
 import { describeCoverage } from './tally.ts';
@@ -66,6 +66,7 @@ async function endlessPrograms(seed: number, programs: number): Promise<void> {
     programs,
     ...(values.lanes === undefined ? {} : { lanes: number(values.lanes, 1) }),
     shrinkSeconds: number(values.shrink, 60),
+    doubted: (doubtful) => console.log(`${describeFault(doubtful)}\n  to be tried again, alone`),
     found: (finding) => console.log(describeFinding(finding)),
     progress: (done) => {
       if (done % PROGRESS_EVERY === 0 && done < programs) console.log(next(done));

@@ -43,6 +43,8 @@ export interface EndlessOptions {
   /** How long to shrink one finding. */
   readonly shrinkSeconds?: number;
   readonly found?: (finding: EndlessFinding) => void;
+  /** Something went wrong, and will be tried once more, alone. */
+  readonly doubted?: (doubtful: EndlessFinding) => void;
   /** Called now and then. */
   readonly progress?: (done: number) => void;
 }
@@ -169,7 +171,11 @@ class EndlessRun {
         }
         this.#ended++;
         const fault = faultOf(outcome, program, ending, this.#limit, SLACK);
-        if (fault !== null) this.#doubtful.push({ seed, program, way, ending, fault });
+        if (fault !== null) {
+          const doubtful = { seed, program, way, ending, fault };
+          this.#doubtful.push(doubtful);
+          this.#options.doubted?.(doubtful);
+        }
         if (outcome.kind === 'ended') this.#delays[ending].push(delay(outcome, ending, this.#limit));
       }
     }

@@ -1,2 +1,2 @@
 export { type EndlessFinding, type EndlessOptions, type EndlessSummary, endless } from './endless.ts';
-export { describeFinding, describeSummary } from './report.ts';
+export { describeFault, describeFinding, describeSummary } from './report.ts';

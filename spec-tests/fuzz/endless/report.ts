@@ -2,14 +2,21 @@ import type { EndlessFinding, EndlessSummary } from './endless.ts';
 import { ENDINGS } from './job.ts';
 import { describe, programText } from './program.ts';
 
-/** What to run to see it again, and the program. */
-export function describeFinding({ seed, way, ending, fault, program }: EndlessFinding): string {
+/** What is wrong with which program. */
+export function describeFault({ seed, way, ending, fault, program }: EndlessFinding): string {
   return [
     `seed ${seed}: ${fault.kind}: ${fault.detail}`,
     `  ${ending}, ${way.yields} polls, ${way.linking}, ${way.instrumenter}`,
     `  ${describe(program)}`,
-    `  npm run fuzz -- --endless 1 --seed ${seed}`,
-    ...programText(program).map(({ text }) => text),
+  ].join('\n');
+}
+
+/** The same, what to run to see it again, and the program. */
+export function describeFinding(finding: EndlessFinding): string {
+  return [
+    describeFault(finding),
+    `  npm run fuzz -- --endless 1 --seed ${finding.seed}`,
+    ...programText(finding.program).map(({ text }) => text),
   ].join('\n');
 }
 
