@@ -2,8 +2,8 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { type Linking, transform } from '../../../asyncify/index.ts';
 import { parseText } from '../../runner/text.ts';
 import { CONSTRUCTS } from './constructs.ts';
-import { faultOf, runnable, smaller } from './endless.ts';
-import { ENDINGS, type Ending, type EndlessWay } from './job.ts';
+import { endless, faultOf, runnable, smaller } from './endless.ts';
+import type { Ending, EndlessWay } from './job.ts';
 import { Lane, type Outcome } from './lane.ts';
 import {
   type EndlessProgram,
@@ -14,6 +14,7 @@ import {
   programText,
   describe as show,
 } from './program.ts';
+import { describeFinding } from './report.ts';
 
 const node = (name: string, ...places: readonly Node[]): Node => ({
   name,
@@ -22,6 +23,7 @@ const node = (name: string, ...places: readonly Node[]): Node => ({
   places,
 });
 const program = (root: Node): EndlessProgram => ({ root, isStart: false });
+const FAMILIES = new Set(CONSTRUCTS.map(({ family }) => family)).size + 1;
 const LOOP = program(node('loop', node('nothing')));
 
 describe('the generator of programs that never end', () => {
@@ -63,25 +65,37 @@ describe('the generator of programs that never end', () => {
 });
 
 describe('what is right', () => {
-  const killed: Outcome = { kind: 'ended', after: 150, how: { kind: 'signaled', detail: '9' }, killed: true };
+  const killed: Extract<Outcome, { kind: 'ended' }> = {
+    kind: 'ended',
+    after: 150,
+    how: { kind: 'signaled', detail: '9', seen: [] },
+    killed: true,
+  };
   const fault = (outcome: Outcome, tested = LOOP) => faultOf(outcome, tested, 'kill', 300, 200)?.kind ?? null;
 
   it('is a death in time', () => {
     expect(fault(killed)).toBeNull();
     expect(fault({ ...killed, after: 201 })).toBe('late');
-    const limited = { ...killed, how: { kind: 'timed-out', detail: 'wall' } } as const;
-    expect(faultOf({ ...limited, after: 499 }, LOOP, 'limit', 300, 200)).toBeNull();
-    expect(faultOf({ ...limited, after: 501 }, LOOP, 'limit', 300, 200)?.kind).toBe('late');
+    const limited: Outcome = { ...killed, how: { kind: 'timed-out', detail: 'wall', seen: [] }, killed: false };
+    expect(faultOf({ ...limited, after: 499 }, LOOP, 'wall', 300, 200)).toBeNull();
+    expect(faultOf({ ...limited, after: 501 }, LOOP, 'wall', 300, 200)?.kind).toBe('late');
+    expect(faultOf({ ...limited, after: 499 }, LOOP, 'cpu', 300, 200)?.kind).toBe('ended by itself');
     expect(fault({ kind: 'running' })).toBe('goes on');
     expect(fault({ kind: 'lost', reason: '' })).toBe('lost');
   });
 
   it('is no other end, but of those who need more and more', () => {
-    const failed: Outcome = { ...killed, how: { kind: 'failed', detail: 'RuntimeError: unreachable' } };
+    const failed: Outcome = { ...killed, how: { kind: 'failed', detail: 'RuntimeError: unreachable', seen: [] } };
     expect(fault(failed)).toBe('ended by itself');
     expect(fault(failed, program(node('deep-recursion', node('nothing'))))).toBeNull();
     expect(mayEnd(node('host-back', node('pause')))).toBe(true);
     expect(mayEnd(node('host-back', node('loop', node('nothing'))))).toBe(false);
+  });
+
+  it('is an error of the process for host functions', () => {
+    const seen = (...names: readonly string[]): Outcome => ({ ...killed, how: { ...killed.how, seen: names } });
+    expect(fault(seen('ProcessEndedError process-ended', 'Exception'))).toBeNull();
+    expect(fault(seen('ProcessEndedError process-ended', 'RuntimeError'))).toBe('wrong error');
   });
 });
 
@@ -89,7 +103,7 @@ describe('a lane', () => {
   const lane = new Lane();
   afterAll(() => lane.close());
   const way: EndlessWay = { yields: 'fuel', linking: 'closed', instrumenter: 'frames', epochWord: 'shared' };
-  const run = (tested: ReturnType<typeof runnable>, endings = ENDINGS as readonly Ending[]) =>
+  const run = (tested: ReturnType<typeof runnable>, endings: readonly Ending[] = ['wall', 'kill']) =>
     lane.run({ ...tested, way, endings, limit: 50, killAfter: 20 });
 
   it('says of a program that ends by itself that it does', async () => {
@@ -101,8 +115,8 @@ describe('a lane', () => {
   it('gives up a worker that does not end, and goes on with another', async () => {
     const text = `(module (import "host" "slow" (func $slow (param i32)))
       (func (export "_start") (call $slow (i32.const 1000000))))`;
-    const endless = { modules: [{ name: 'main', text }], threads: false };
-    expect(await run(endless, ['limit'])).toEqual([{ kind: 'running' }]);
+    const hanging = { modules: [{ name: 'main', text }], threads: false };
+    expect(await run(hanging, ['wall'])).toEqual([{ kind: 'running' }]);
     expect(await run(runnable(LOOP))).toMatchObject([
       { kind: 'ended', how: { kind: 'timed-out', detail: 'wall' } },
       { kind: 'ended', how: { kind: 'signaled', detail: '9' }, killed: true },
@@ -112,5 +126,21 @@ describe('a lane', () => {
   it('says so of modules that are none', async () => {
     const [first] = await run({ modules: [{ name: 'main', text: '(module (func (result i32)))' }], threads: false });
     expect(first).toMatchObject({ kind: 'broken' });
+  });
+});
+
+describe('programs that never end', () => {
+  // npm run fuzz -- --endless 10000 is the same with three times the limit.
+  it('are ended by time limits and by SIGKILL', { timeout: 180_000 }, async () => {
+    const { findings, ended, refused, families } = await endless({
+      seed: 1,
+      programs: 50,
+      limit: 100,
+      shrinkSeconds: 20,
+    });
+    expect(findings.map(describeFinding)).toEqual([]);
+    expect(ended).toBeGreaterThan(180);
+    expect(refused).toBeLessThan(20);
+    expect(families.size).toBe(FAMILIES);
   });
 });

@@ -20,7 +20,7 @@ const YIELDS = ['fuel', 'epoch'] as const;
 
 /** What a program has done that it should not have. */
 export interface Fault {
-  readonly kind: 'goes on' | 'late' | 'ended by itself' | 'lost' | 'broken';
+  readonly kind: 'goes on' | 'late' | 'ended by itself' | 'wrong error' | 'lost' | 'broken';
   readonly detail: string;
 }
 
@@ -79,6 +79,11 @@ export function endlessWaysFor(seed: number, program: EndlessProgram): EndlessWa
   }));
 }
 
+/** What is to end the program of a seed. Where it waits, its time of the processor is not up before anyone has had enough. */
+export function endingsFor(seed: number, { root }: EndlessProgram): Ending[] {
+  return [seed % 2 === 0 || uses(root, ({ waits }) => waits === true) ? 'wall' : 'cpu', 'kill'];
+}
+
 /** A program that computes and does nothing else: how late that is says what the machine is like. */
 const PLAIN: EndlessProgram = {
   root: {
@@ -106,7 +111,7 @@ export async function endless(options: EndlessOptions): Promise<EndlessSummary> 
 class EndlessRun {
   readonly #options: EndlessOptions;
   readonly #limit: number;
-  readonly #delays: Record<Ending, number[]> = { limit: [], kill: [] };
+  readonly #delays: Record<Ending, number[]> = { wall: [], cpu: [], kill: [] };
   readonly #families = new Map<Family, number>();
   readonly #names = new Set<string>();
   readonly #findings: EndlessFinding[] = [];
@@ -162,9 +167,10 @@ class EndlessRun {
     for (const family of familiesOf(program)) this.#families.set(family, (this.#families.get(family) ?? 0) + 1);
     for (const name of namesOf(program.root)) this.#names.add(name);
     for (const way of endlessWaysFor(seed, program)) {
-      const outcomes = await lane.run(this.#trial({ seed, program, way }, ENDINGS));
+      const endings = endingsFor(seed, program);
+      const outcomes = await lane.run(this.#trial({ seed, program, way }, endings));
       for (const [at, outcome] of outcomes.entries()) {
-        const ending = ENDINGS[at] as Ending;
+        const ending = endings[at] as Ending;
         if (outcome.kind === 'refused') {
           this.#refused++;
           continue;
@@ -235,8 +241,11 @@ export function runnable(program: EndlessProgram): Pick<Trial, 'modules' | 'thre
 }
 
 function delay(outcome: Extract<Outcome, { kind: 'ended' }>, ending: Ending, limit: number): number {
-  return ending === 'limit' ? outcome.after - limit : outcome.after;
+  return ending === 'kill' ? outcome.after : outcome.after - limit;
 }
+
+/** What host functions may get of the guests that they call: that the process ends, what guests throw, and what the host has. */
+const THROWN = ['ProcessEndedError process-ended', 'Exception', 'Error'];
 
 /** What is wrong with an outcome; null: nothing. */
 export function faultOf(
@@ -255,11 +264,13 @@ export function faultOf(
     case 'broken':
       return { kind: outcome.kind, detail: outcome.reason };
     case 'ended': {
-      const { how } = outcome;
-      const wanted = ending === 'limit' ? 'timed-out wall' : 'signaled 9';
-      if (!mayEnd(program.root) && `${how.kind} ${how.detail}` !== wanted) {
-        return { kind: 'ended by itself', detail: `${how.kind} ${how.detail}` };
-      }
+      const { kind, detail, seen } = outcome.how;
+      const isRight =
+        ending === 'kill' ? kind === 'signaled' && detail === '9' : kind === 'timed-out' && detail === ending;
+      const may = mayEnd(program.root);
+      if (!isRight && !may) return { kind: 'ended by itself', detail: `${kind} ${detail}` };
+      const wrong = seen.filter((name) => !THROWN.includes(name));
+      if (wrong.length > 0 && !may) return { kind: 'wrong error', detail: wrong.join(', ') };
       const late = delay(outcome, ending, limit);
       if (late > slack) return { kind: 'late', detail: `${Math.round(late)} ms too late` };
       return null;

@@ -7,6 +7,7 @@ import { type Imports, Store } from '../../../continuations/index.ts';
 import {
   type ExitStatus,
   Process,
+  type ProcessControl,
   type ProcessOptions,
   suspendingImport,
   suspendingImports,
@@ -128,14 +129,27 @@ class WatchedStore extends Store {
   }
 }
 
-function launch(modules: readonly Compiled[], threads: boolean, options: ProcessOptions): Process {
+interface Launch {
+  readonly modules: readonly Compiled[];
+  readonly threads: boolean;
+  readonly options: ProcessOptions;
+  /** What is thrown through the host's functions. */
+  readonly seen: Set<string>;
+}
+
+function launch({ modules, threads, options, seen }: Launch): Process {
   const store = new WatchedStore();
   const [main, ...others] = modules.toReversed() as [Compiled, ...Compiled[]];
   const hosted = (self: Process, module: WebAssembly.Module): Imports =>
     hostImports(self, (slot) => {
       const enter = store.exported.get(module)?.enter as Enter | undefined;
       if (enter === undefined) throw new Error('the guest has no exports yet');
-      enter(slot);
+      try {
+        enter(slot);
+      } catch (error) {
+        seen.add(nameOf(error));
+        throw error;
+      }
     });
   const imports = (self: Process): Imports => {
     const exported: Record<string, Record<string, unknown>> = {};
@@ -155,16 +169,21 @@ function launch(modules: readonly Compiled[], threads: boolean, options: Process
   return made.process;
 }
 
-function ended(status: ExitStatus): Ended {
+/** What is known of an error. */
+function nameOf(error: unknown): string {
+  if (typeof error !== 'object' || error === null) return typeof error;
+  const { kind } = error as { kind?: string };
+  return `${error.constructor.name}${kind === undefined ? '' : ` ${kind}`}`;
+}
+
+function ended(status: ExitStatus): Omit<Ended, 'seen'> {
   switch (status.kind) {
     case 'exited':
       return { kind: 'exited', detail: String(status.status) };
     case 'signaled':
       return { kind: 'signaled', detail: String(status.signal) };
-    case 'failed': {
-      const { name, kind, message } = status.error as { name?: string; kind?: string; message?: string };
-      return { kind: 'failed', detail: `${name}${kind === undefined ? '' : ` ${kind}`}: ${message}` };
-    }
+    case 'failed':
+      return { kind: 'failed', detail: `${nameOf(status.error)}: ${(status.error as Partial<Error>)?.message}` };
     case 'timed-out':
       return { kind: 'timed-out', detail: status.limit };
     default:
@@ -187,15 +206,15 @@ async function perform({ modules, threads, way, endings, limit }: Job): Promise<
   for (const [at, { kind, control }] of endings.entries()) {
     const begun = performance.now();
     say({ kind: 'begins', at });
-    let how: Ended;
+    const seen = new Set<string>();
+    let status: ExitStatus;
     try {
-      const limited = kind === 'limit' ? { limits: { wall: limit } } : {};
-      const process = launch(compiled, threads, { ...limited, ...(control === null ? {} : { control }) });
-      how = ended(await process.wait());
+      const options = kind === 'kill' ? { control: control as ProcessControl } : { limits: { [kind]: limit } };
+      status = await launch({ modules: compiled, threads, options, seen }).wait();
     } catch (error) {
-      how = ended({ kind: 'failed', error });
+      status = { kind: 'failed', error };
     }
-    say({ kind: 'ended', at, after: performance.now() - begun, how });
+    say({ kind: 'ended', at, after: performance.now() - begun, how: { ...ended(status), seen: [...seen] } });
     // What the next one allocates is not to be blamed for what this one has left.
     collectGarbage();
   }

@@ -1,6 +1,6 @@
 import type { Linking } from '../../../asyncify/index.ts';
 import type { Poll } from '../../../asyncify/instrument/polls.ts';
-import type { ProcessControl } from '../../../engine/index.ts';
+import type { ExitStatus, ProcessControl } from '../../../engine/index.ts';
 import type { ProgramModule } from './program.ts';
 
 /** How a program is made fit to be ended. */
@@ -12,8 +12,8 @@ export interface EndlessWay {
   readonly epochWord: 'shared' | 'global';
 }
 
-/** What ends a program: a limit of its own, or SIGKILL from another thread. */
-export const ENDINGS = ['limit', 'kill'] as const;
+/** What ends a program: a limit of its own, of the one or the other kind, or SIGKILL from another thread. */
+export const ENDINGS = ['wall', 'cpu', 'kill'] as const;
 export type Ending = (typeof ENDINGS)[number];
 
 /** What the worker is to do: make a program, and run it once for each ending. */
@@ -23,15 +23,17 @@ export interface Job {
   readonly threads: boolean;
   readonly way: EndlessWay;
   readonly endings: readonly { readonly kind: Ending; readonly control: ProcessControl | null }[];
-  /** Milliseconds, of the ending `limit`. */
+  /** Milliseconds. */
   readonly limit: number;
 }
 
 /** How a process has ended, as it can be sent. */
 export interface Ended {
-  readonly kind: 'exited' | 'signaled' | 'failed' | 'timed-out';
+  readonly kind: ExitStatus['kind'];
   /** The signal, the limit, or what is known of the error. */
   readonly detail: string;
+  /** What host functions caught, or let through, that the guest has thrown: classes and kinds of errors. */
+  readonly seen: readonly string[];
 }
 
 /** What the worker says. */

@@ -93,10 +93,10 @@ export class Lane {
 
   async #killed(remote: RemoteProcess, after: number): Promise<Outcome> {
     const ended = remote.wait();
-    await Promise.race([ended, later(after)]);
+    await within(after, ended);
     const killed = remote.kill('SIGKILL');
     const begun = performance.now();
-    await Promise.race([ended, later(PATIENCE, undefined, { ref: true })]);
+    await within(PATIENCE, ended);
     const time = performance.now() - begun;
     if (remote.status === null) return this.#giveUp({ kind: 'silent' });
     const heard = await this.#next(PATIENCE);
@@ -133,14 +133,10 @@ export class Lane {
       if (this.#lost !== null) return { kind: 'lost', reason: this.#lost };
       const left = end - performance.now();
       if (left <= 0) return { kind: 'silent' };
-      const waiting = new AbortController();
-      await Promise.race([
-        new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        }),
-        later(left, undefined, { signal: waiting.signal }).catch(() => {}),
-      ]);
-      waiting.abort();
+      const woken = new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      await within(left, woken);
     }
   }
 
@@ -156,4 +152,11 @@ export class Lane {
         return { kind: 'lost', reason: `the worker said ${heard.kind} out of turn` };
     }
   }
+}
+
+/** Waits so many milliseconds, or for something if that comes first. */
+async function within(time: number, what: Promise<unknown>): Promise<void> {
+  const waiting = new AbortController();
+  await Promise.race([what, later(time, undefined, { signal: waiting.signal }).catch(() => {})]);
+  waiting.abort();
 }

@@ -32,7 +32,7 @@ export function describeSummary(summary: EndlessSummary): string[] {
     `${programs} programs, run ${ended} times, ${refused} runs refused, ${retried} late once and not again`,
     ...ENDINGS.map((ending) => {
       const [p50, p99, most] = [0.5, 0.99, 1].map((share) => percentile(delays[ending], share));
-      return `${ending}: p50 ${p50} ms, p99 ${p99} ms, at most ${most} ms later than ${ending === 'limit' ? 'the limit' : 'the signal'}`;
+      return `${ending}: p50 ${p50} ms, p99 ${p99} ms, at most ${most} ms later than ${ending === 'kill' ? 'the signal' : 'the limit'}`;
     }),
     `of ${shares.join(', ')}`,
     ...(missing.length > 0 ? [`without ${missing.join(', ')}`] : []),
