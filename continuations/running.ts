@@ -6,7 +6,7 @@ export interface RunningHost {
    * @returns how many polls may pass before it is told again; below 0: the guest traps
    */
   polled(): number;
-  /** A call of an import is over, which may have taken long. */
+  /** A call of an import is over, which may have taken long, or the guest is to yield. What this throws by `raiseAs` no guest handler sees. */
   returned(): void;
   /** Calls a suspending import and returns what it returns. */
   call(entry: SuspendableImport, args: readonly unknown[]): unknown;

@@ -97,7 +97,7 @@ export const PROCESS_IMPORTS = {
    * may pass before it is asked again, where they are counted; below 0: trap. It may throw.
    */
   polled: 'polled',
-  /** `() -> ()`: a call of an import is over. Only where the poll itself does not tell when time has passed. */
+  /** `() -> ()`: a call of an import is over; with a word of `epoch` polls that other threads set, while that is set. It may throw. */
   returned: 'returned',
   /** An immutable i32: not 0 where the start function is to be run at instantiation. */
   start: 'start',

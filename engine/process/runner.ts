@@ -293,11 +293,21 @@ export class Runner implements RunningHost {
   }
 
   returned(): void {
-    if (this.#due === Number.POSITIVE_INFINITY) return;
-    const time = now();
-    if (time < this.#due) return;
-    this.#isLate = time >= this.#until;
-    this.budget.request();
+    const time = this.#due === Number.POSITIVE_INFINITY ? 0 : now();
+    if (time >= this.#due) {
+      this.#isLate = time >= this.#until;
+      this.budget.request();
+    } else if (!this.#isAsked) return;
+    // The next poll may be many such calls away.
+    this.#handlers.collect();
+    if (this.#entered === null) this.leaveIfDoomed();
+  }
+
+  /** Whether there may be something to look at after a call of an import, whatever the time: the word says so, or nothing says when. */
+  get #isAsked(): boolean {
+    const { epoch } = this.guest;
+    if (epoch !== null && epoch.buffer !== null) return true;
+    return this.#handlers.isWatched && this.#due === Number.POSITIVE_INFINITY;
   }
 
   call(entry: SuspendableImport, args: readonly unknown[]): unknown {

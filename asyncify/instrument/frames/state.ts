@@ -101,9 +101,19 @@ export class RuntimeState {
         .i32(word)
         .op('i32.atomic.store', { memarg: { align: 2, memory, offset: 0n } });
   }
-  /** Whether nobody asks a guest to yield whose imports take long: a clock has to be looked at after each. */
-  get looksAfterCalls(): boolean {
-    return this.poll === 'fuel' || (this.poll === 'epoch' && this.#epochWord === 'global');
+  /**
+   * Emits `[] -> []`, what follows a call of the host's: who runs the guest looks at the time and for signals. The next poll may be many
+   * such calls away. Where another thread sets the word, that tells when there is something to look at.
+   */
+  lookAfterCall(asm: Asm): void {
+    if (this.poll === null) return;
+    const tells = this.poll === 'epoch' && this.epochMemory !== null;
+    if (tells) {
+      this.epoch(asm);
+      asm.openUnlikely();
+    }
+    asm.call(this.hook('returned'));
+    if (tells) asm.close();
   }
   readonly #hooks = new Map<string, FuncIdx>();
   /** The import that a poll calls where it cannot suspend, or that a host call is followed by. */

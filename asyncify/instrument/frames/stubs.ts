@@ -367,7 +367,7 @@ export class Stubs {
         // No other call is running now that could be suspended by it.
         if (suspending) asm.null(T.stack).globalSet(state.shared('calling'));
         state.checks?.running(asm, 'hostReturned');
-        if (state.looksAfterCalls) asm.call(state.hook('returned'));
+        state.lookAfterCall(asm);
         if (state.poll !== null) this.#askAgain(asm, saved);
       };
       this.#guarded(asm, signature.results, restore, () => {

@@ -45,6 +45,8 @@ export interface Construct {
   readonly hosts?: boolean;
   /** It needs the threads of a process. */
   readonly threads?: boolean;
+  /** It blocks the signal of handlers, and is of no use where that is blocked. */
+  readonly masks?: boolean;
   /** It needs to be in the process's own module. */
   readonly mainOnly?: boolean;
   /**

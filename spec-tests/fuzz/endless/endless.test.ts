@@ -2,7 +2,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { type Linking, transform } from '../../../asyncify/index.ts';
 import { parseText } from '../../runner/text.ts';
 import { CONSTRUCTS } from './constructs.ts';
-import { endless, faultOf, runnable, smaller } from './endless.ts';
+import { faultOf, runnable, smaller } from './endless.ts';
 import type { Ending, EndlessWay } from './job.ts';
 import { Lane, type Outcome } from './lane.ts';
 import {
@@ -14,7 +14,6 @@ import {
   programText,
   describe as show,
 } from './program.ts';
-import { describeFinding } from './report.ts';
 
 const node = (name: string, ...places: readonly Node[]): Node => ({
   name,
@@ -23,7 +22,6 @@ const node = (name: string, ...places: readonly Node[]): Node => ({
   places,
 });
 const program = (root: Node): EndlessProgram => ({ root, isStart: false });
-const FAMILIES = new Set(CONSTRUCTS.map(({ family }) => family)).size + 1;
 const LOOP = program(node('loop', node('nothing')));
 
 describe('the generator of programs that never end', () => {
@@ -126,21 +124,5 @@ describe('a lane', () => {
   it('says so of modules that are none', async () => {
     const [first] = await run({ modules: [{ name: 'main', text: '(module (func (result i32)))' }], threads: false });
     expect(first).toMatchObject({ kind: 'broken' });
-  });
-});
-
-describe('programs that never end', () => {
-  // npm run fuzz -- --endless 10000 is the same with three times the limit.
-  it('are ended by time limits and by SIGKILL', { timeout: 180_000 }, async () => {
-    const { findings, ended, refused, families } = await endless({
-      seed: 1,
-      programs: 50,
-      limit: 100,
-      shrinkSeconds: 20,
-    });
-    expect(findings.map(describeFinding)).toEqual([]);
-    expect(ended).toBeGreaterThan(180);
-    expect(refused).toBeLessThan(20);
-    expect(families.size).toBe(FAMILIES);
   });
 });

@@ -27,14 +27,15 @@ export interface ProgramModule {
 /** Makes the program of a seed; the same each time. */
 export function generateEndless(seed: number): EndlessProgram {
   const rng = new Rng(seed);
-  const root = new Growth(rng).grow('endless', 1 + rng.int(4), { isLinked: false, isUnderHost: false });
+  const root = new Growth(rng).grow('endless', 1 + rng.int(4), { isLinked: false, isMasked: false });
   return { root, isStart: rng.chance(0.12) && !uses(root, ({ threads }) => threads === true) };
 }
 
 interface Surroundings {
   /** In a module of its own, of which the process knows nothing. */
   readonly isLinked: boolean;
-  readonly isUnderHost: boolean;
+  /** The signals of handlers are blocked, or one of them runs. */
+  readonly isMasked: boolean;
 }
 
 class Growth {
@@ -50,7 +51,8 @@ class Growth {
       (construct) =>
         construct.term === term &&
         (depth > 0 || construct.places.length === 0 || (term === 'endless' && !construct.places.includes('endless'))) &&
-        !(around.isLinked && construct.mainOnly === true),
+        !(around.isLinked && construct.mainOnly === true) &&
+        !(around.isMasked && construct.masks === true),
     );
     const nested = suitable.filter(({ places }) => places.includes('endless'));
     const among = nested.length > 0 && rng.chance(0.6) ? nested : suitable;
@@ -59,7 +61,7 @@ class Growth {
     const construct = rng.pick(among.filter((candidate) => candidate.family === family));
     const below: Surroundings = {
       isLinked: around.isLinked || construct.name === 'other-module',
-      isUnderHost: around.isUnderHost || construct.hosts === true,
+      isMasked: around.isMasked || construct.masks === true,
     };
     const numbers = construct.numbers?.(rng) ?? [];
     const places = construct.places.map((place) => this.grow(place, Math.max(depth - 1, 0), below));

@@ -148,13 +148,14 @@ export const WAITS: readonly Construct[] = [
     name: 'in-a-handler',
     term: 'endless',
     places: ['endless'],
+    masks: true,
     emit: (module, _numbers, [body]) => `${install(module, SIGUSR1, body)} ${dropped(module, 'raise', i32(SIGUSR1))}`,
   }),
   waiting('signals', {
     name: 'handled',
     term: 'finite',
     places: ['finite'],
-    numbers: (rng) => [30 + rng.int(30)],
+    numbers: (rng) => [34 + rng.int(30)],
     emit: (module, [signal = 40], [body]) =>
       `${install(module, signal, body)} ${dropped(module, 'raise', i32(signal))}`,
   }),
@@ -162,6 +163,7 @@ export const WAITS: readonly Construct[] = [
     name: 'all-blocked',
     term: 'endless',
     places: ['endless'],
+    masks: true,
     emit: (module, _numbers, [body]) =>
       `(i64.store ${i32(AREA.sigset)} (i64.const -1)) ${dropped(module, 'sigprocmask', i32(2), i32(AREA.sigset), i32(0))} ${body?.()}`,
   }),
