@@ -106,6 +106,19 @@ describe('--dir', { concurrent: true }, () => {
     });
   });
 
+  it('a program that has no memory is told so', async () => {
+    const file = join(folder, 'no-memory.wat');
+    writeFileSync(
+      file,
+      `(module (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
+        (func (export "_start") (drop (call $random (i32.const 0) (i32.const 4)))))`,
+    );
+    expect(await run(['run', file])).toMatchObject({
+      status: 1,
+      err: `bobbin run: ${file}: WASI was called before there was a memory to work on\n`,
+    });
+  });
+
   it('says what it does not take', async () => {
     expect(await run(['run', '--dir', join(folder, 'nowhere'), guest])).toMatchObject({
       status: 1,

@@ -1,6 +1,7 @@
 import type { Module as Decoded } from '../../asyncify/binary/module.ts';
 import { Engine, ExhaustionError, type Module, ProcessError, SuspensionError, statusCode } from '../index.ts';
 import { SIGNAL_MODULE } from '../process/index.ts';
+import { SandboxError } from '../sandbox/index.ts';
 import { SchedulerError } from '../scheduler/index.ts';
 import type { Signo } from '../signals/index.ts';
 import { ATOMICS_MODULE, THREADS_MODULE, WASI_THREADS_MODULE } from '../threads/index.ts';
@@ -230,7 +231,7 @@ function report(ending: Ending, show: (results: readonly unknown[]) => void): nu
 
 /** Says how the program failed. Throws on what is not the program's failure. */
 function fail(path: string, error: unknown, io: Io): number {
-  if (error instanceof CommandError || error instanceof WebAssembly.LinkError) {
+  if (error instanceof CommandError || error instanceof SandboxError || error instanceof WebAssembly.LinkError) {
     throw new CommandError(`${path}: ${error.message}`);
   }
   const what = failure(error);
