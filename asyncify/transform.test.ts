@@ -26,7 +26,7 @@ describe('transform', () => {
     const { instrumented } = await transformed(
       `(module ${SWITCHING} (func $a (suspend $t)) (func $b (call $a)) (func $c (call $b)) (func $d)
         (func (export "f") (call $c) (call $d)))`,
-      { linking: 'closed' },
+      { linking: 'closed', optimize: 'size' },
     );
     expect(instrumented.map(({ func }) => func)).toEqual([0, 1, 2, 4]);
     const chain = instrumented.at(-1)?.chain ?? [];
@@ -36,6 +36,32 @@ describe('transform', () => {
       [1, 'call'],
       [0, 'suspend'],
     ]);
+  });
+
+  it('has short functions that suspend as part of their callers, and says where they do', async () => {
+    const { instrumented } = await transformed(
+      `(module ${SWITCHING} (func $a (suspend $t)) (func $b (call $a) (call $d)) (func $d)
+        (func (export "f") (call $b) (call $d)))`,
+      { linking: 'closed' },
+    );
+    expect(instrumented.map(({ func, chain }) => [func, ...chain.map(({ instr }) => instr?.op)])).toEqual([
+      [0, 'suspend'],
+      [1, 'suspend'],
+      [3, 'suspend'],
+    ]);
+    const [first, second, third] = instrumented.map(({ chain }) => chain[0]?.instr?.at);
+    expect([second, third]).toEqual([first, first]);
+  });
+
+  it('does not instrument what hands on results and does no more', async () => {
+    const { instrumented } = await transformed(
+      `(module ${SWITCHING} (func $a (param i32) (result i32) (suspend $t) ${'(nop)'.repeat(80)} (local.get 0))
+        (func $b (param i32) (result i32) (if (result i32) (local.get 0) (then (call $a (i32.const 1))) (else (i32.const 2))))
+        (func $c (param i32) (result i32) (block (br_if 0 (local.get 0)) (return (call $b (i32.const 1)))) (i32.const 3))
+        (func $d (param i32) (result i32) (i32.eqz (call $a (local.get 0)))))`,
+      { linking: 'closed' },
+    );
+    expect(instrumented.map(({ func }) => func)).toEqual([0, 3]);
   });
 
   it('does not instrument who resumes with a handler for every tag that can come', async () => {

@@ -33,6 +33,7 @@ import { Lowering } from './instrument/frames/lowering.ts';
 import { type Linking, RuntimeState } from './instrument/frames/state.ts';
 import { Stubs } from './instrument/frames/stubs.ts';
 import type { EpochWord, Poll, YieldPoints } from './instrument/polls.ts';
+import { simplified } from './instrument/simplify.ts';
 import { type BulkLimits, lowerWork } from './instrument/work/lower.ts';
 import { Asm } from './lower/asm.ts';
 import { type AtomicsOptions, lowerAtomics, SUSPENDING_ATOMICS } from './lower/atomics.ts';
@@ -70,6 +71,11 @@ export interface TransformOptions extends AtomicsOptions, TransparentOptions {
    * own, which nobody knows, in its place.
    */
   readonly brand?: Uint8Array;
+  /**
+   * What the output is made for. `speed` (the default): short functions are also part of their callers, or there twice; a trace
+   * of the engine's may lack them. `size`: each function is there once.
+   */
+  readonly optimize?: 'speed' | 'size';
   /**
    * For tests: the output shows the runtime's state at every transition to the checker its store was given (continuations/checks.ts),
    * and links with no other store. Default false, which costs nothing.
@@ -156,7 +162,8 @@ function transformValid(
     hosted || origins !== undefined || isConcerned(info, suspensions, linking);
   const analysed = (info: ModuleInfo): Suspensions => analyse(info, linking, hostOf(info, options, null));
   const isLegacy = usesLegacyExceptions(valid) && (hosted || concerned(valid, analysed(valid)));
-  const info = isLegacy ? validate(lowerLegacyExceptions(valid)) : valid;
+  const speed = options.optimize !== 'size' && options.checks !== true;
+  const info = simplified(isLegacy ? validate(lowerLegacyExceptions(valid)) : valid, linking, speed);
   if (poll !== 'none') {
     const work = lowerWork(info, { poll, linking, references: true, ...bulkOption(options) });
     const host = { ...hostOf(work.info, options, work.points), poll };
@@ -188,9 +195,10 @@ function transformConcerned(
   checkDepth(info);
   const linking = options.linking ?? 'linked';
   const epochWord = options.epochWord ?? DEFAULT_EPOCH_WORD;
-  const form = { linking, epochWord, checks: options.checks === true, brand: options.brand };
+  const { brand, checks = false, optimize } = options;
+  const form = { linking, epochWord, checks, copies: optimize !== 'size', brand };
   const transformer = new Transformer(info, suspensions, form, host);
-  const how = { linking, instrumenter: 'frames', brand: options.brand } as const;
+  const how = { linking, instrumenter: 'frames', brand } as const;
   const manifest = describeOutput(info, how, host && { ...host, epochWord });
   return {
     bytes: encode(withManifest(transformer.run(), manifest)),
@@ -286,6 +294,7 @@ interface Form {
   readonly linking: Linking;
   readonly epochWord: EpochWord;
   readonly checks: boolean;
+  readonly copies: boolean;
   readonly brand: Brand;
 }
 
@@ -304,7 +313,7 @@ class Transformer {
   readonly #hostEntries = new Map<FuncIdx, FuncIdx>();
 
   constructor(info: ModuleInfo, suspensions: Suspensions, form: Form, host: Host | null) {
-    const { linking, epochWord, checks, brand } = form;
+    const { linking, epochWord, checks, copies, brand } = form;
     this.#info = info;
     const yields = host?.yields ?? null;
     info.landmarks.forEach((list, at) => {
@@ -327,6 +336,7 @@ class Transformer {
     this.#stubs = new Stubs(this.#state);
     this.#handles = new Handles(this.#state);
     this.#lowering = new Lowering(this.#stubs, suspensions, {
+      copies,
       suspending: host?.suspending ?? new Set(),
       yields: yields === null || poll === null ? null : { points: yields, poll },
     });

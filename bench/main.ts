@@ -4,6 +4,8 @@ import { arch, availableParallelism, cpus, loadavg, platform } from 'node:os';
 import { dirname } from 'node:path';
 import { GROUPS } from './catalogue.ts';
 import { NATIVE_FLAG, WrongResultError } from './child.ts';
+import { type FiberRow, fibersTable, measureFibers } from './fibers/rows.ts';
+import { PROGRAMS as FIBER_PROGRAMS } from './fibers/sources.ts';
 import { type GuestRow, measureGuest, PROGRAMS } from './guests.ts';
 import { measureLatencies } from './latency.ts';
 import { measureAbandoned, measureLive } from './memory.ts';
@@ -58,12 +60,18 @@ async function run(options: Options, native: boolean): Promise<Results> {
   const abandoned = await section('abandoned continuations', () => measureAbandoned(native, options), abandonedTable);
   const transforms = await section('transform', () => measureTransforms(options), transformTable);
   const guests: GuestRow[] = [];
-  for (const program of PROGRAMS.filter(({ name }) => wanted(`guest ${name}`))) {
-    progress(`guest ${program.name} …`);
+  for (const program of PROGRAMS.filter(({ name }) => wanted(`guests ${name}`))) {
+    progress(`guests ${program.name} …`);
     guests.push(await measureGuest(program, options));
   }
   if (guests.length > 0) show(guestTables(guests));
-  const latencies = await section('guest latency', () => measureLatencies(options), latencyTable);
+  const fibers: FiberRow[] = [];
+  for (const program of FIBER_PROGRAMS.filter(({ name }) => wanted(`fibers ${name}`))) {
+    progress(`fibers ${program.name} …`);
+    fibers.push(await measureFibers(program, { ...options, native }));
+  }
+  if (fibers.length > 0) show(fibersTable(fibers));
+  const latencies = await section('guests latency', () => measureLatencies(options), latencyTable);
   const outside = await section('outside signals', () => measureOutsideSignals(options), outsideTable);
   const tasks: TaskRow[] = [];
   for (const group of TASK_GROUPS) {
@@ -71,7 +79,7 @@ async function run(options: Options, native: boolean): Promise<Results> {
   }
   const idle = await section('idle tasks', () => measureIdle(options), idleTable);
   const million = await section('a million tasks', () => measureMillion(options), millionTable);
-  return { switches, live, abandoned, transforms, guests, latencies, outside, tasks, idle, million };
+  return { switches, live, abandoned, transforms, guests, fibers, latencies, outside, tasks, idle, million };
 }
 
 function requirementsTable(list: readonly Requirement[]): string {

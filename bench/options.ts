@@ -11,10 +11,12 @@ export interface Options {
   readonly json: string;
 }
 
-export const USAGE = `usage: npm run bench -- [options]
+export const USAGE = `usage: npm run bench -- [TEXT] [options]
 Runs the programs in bench/programs on the engine's own stack switching, where it has one, and transformed, and ordinary guests
-(examples/guests/bench-*.c) untransformed and transformed, and compares; and the tasks of a scheduler.
-  --filter TEXT   only what has TEXT in its name: ${['generator', 'depth', 'live', 'abandoned', 'transform', 'guest', 'guest fib', 'guest latency', 'outside signals', 'task'].join(', ')} …
+(examples/guests/bench-*.c) untransformed and transformed, and compares; fibers in C, made of Asyncify and of stack switching; and
+the tasks of a scheduler.
+  TEXT, --filter TEXT
+                  only what has TEXT in its name: ${['generator', 'depth', 'live', 'abandoned', 'transform', 'guests', 'guests fib', 'guests latency', 'fibers', 'outside signals', 'task'].join(', ')} …
   --rounds N      how many times each is measured, in turns (default 11)
   --quick         3 rounds with a fifth of the operations
   --clock cpu     processor time of the whole process instead of wall time: for a machine with other work
@@ -33,7 +35,12 @@ export class UsageError extends Error {
  * @throws UsageError
  */
 export function parseOptions(args: readonly string[]): Options | 'help' {
-  const { filter, rounds, quick, clock, json, help } = parse(args);
+  const { values, positionals } = parse(args);
+  const { rounds, quick, clock, json, help } = values;
+  const filter = values.filter ?? positionals[0];
+  if (positionals.length > (values.filter === undefined ? 1 : 0)) {
+    throw new UsageError(`${positionals.at(-1)}: one text is wanted`);
+  }
   if (help) return 'help';
   if (rounds !== undefined && !/^[1-9]\d{0,3}$/.test(rounds)) {
     throw new UsageError(`--rounds ${rounds}: a number from 1 to 9999 is wanted`);
@@ -52,6 +59,7 @@ function parse(args: readonly string[]) {
   try {
     return parseArgs({
       args: [...args],
+      allowPositionals: true,
       options: {
         filter: { type: 'string' },
         rounds: { type: 'string' },
@@ -60,7 +68,7 @@ function parse(args: readonly string[]) {
         json: { type: 'string' },
         help: { type: 'boolean', default: false },
       },
-    }).values;
+    });
   } catch (error) {
     throw new UsageError((error as Error).message);
   }

@@ -1,4 +1,6 @@
 import { DEPTHS, depthName, SPAWN } from './catalogue.ts';
+import { type FiberRow, meanFaster } from './fibers/rows.ts';
+import { PROGRAMS as FIBER_PROGRAMS } from './fibers/sources.ts';
 import { type GuestRow, meanRatio, PROGRAMS } from './guests.ts';
 import type { LatencyRow } from './latency.ts';
 import type { Abandoned } from './measure-abandoned.ts';
@@ -25,6 +27,7 @@ export interface Results {
   readonly abandoned: readonly MemoryRow<Abandoned>[];
   readonly transforms: readonly TransformRow[];
   readonly guests: readonly GuestRow[];
+  readonly fibers: readonly FiberRow[];
   readonly latencies: readonly LatencyRow[];
   readonly outside: readonly OutsideRow[];
   readonly tasks: readonly TaskRow[];
@@ -39,6 +42,10 @@ const LIVE_BYTES = 400;
 const ABANDONED_GROWTH = 16 * 2 ** 20;
 const TRANSFORM_GROWTH = 12;
 const TRANSFORM_MS = 2000;
+const FIBERS_MEAN = 1.2;
+const FIBERS_LEAST = 0.85;
+const FIBERS_NATIVE = 3;
+const FIBERS_LINKED = 1.25;
 const MEAN_TIME = 1.25;
 const LARGEST_TIME = 1.7;
 const CODE_SIZE = 1.6;
@@ -97,6 +104,7 @@ export function requirements(results: Results): Requirement[] {
   return [
     ...found,
     ...ofGuests(results.guests),
+    ...ofFibers(results.fibers),
     ...ofLatencies(results.latencies),
     ...ofOutside(results.outside),
     ...ofTasks(results.tasks),
@@ -125,6 +133,28 @@ function ofGuests(rows: readonly GuestRow[]): Requirement[] {
     ),
     atMost("guests, frames + epoch: time as part of stock asyncify's", meanRatio(rows, 'time', frames, stock), 1),
     atMost("guests, frames + epoch: code as part of stock asyncify's", meanRatio(rows, 'code', frames, stock), 1),
+  ];
+}
+
+function ofFibers(rows: readonly FiberRow[]): Requirement[] {
+  if (rows.length < FIBER_PROGRAMS.length) return [];
+  const least = Math.min(...rows.map(({ closedFaster }) => closedFaster.asyncify?.median ?? 0));
+  const native = meanFaster(rows, 'native');
+  return [
+    atLeast(
+      'fibers, closed: times faster than asyncify, geometric mean',
+      meanFaster(rows, 'asyncify') ?? 0,
+      FIBERS_MEAN,
+    ),
+    atLeast('fibers, closed: times faster than asyncify, the slowest', least, FIBERS_LEAST),
+    ...(native === null
+      ? []
+      : [atLeast('fibers, closed: times faster than native, geometric mean', native, FIBERS_NATIVE)]),
+    atMost(
+      "fibers: linked time as part of closed's, geometric mean",
+      meanFaster(rows, 'linked') ?? Infinity,
+      FIBERS_LINKED,
+    ),
   ];
 }
 

@@ -7,7 +7,7 @@ import { fileLines } from './runner/report.ts';
 import { describeOfficial, expectPass, official, report, scriptsIn } from './scripts.ts';
 
 const here = import.meta.dirname;
-const modes = ['frames', 'closed', 'frames-yield', 'frames-chaos', 'binaryen-chaos'] as const;
+const modes = ['frames', 'closed', 'frames-size', 'frames-yield', 'frames-chaos', 'binaryen-chaos'] as const;
 
 describe.each(await Promise.all(modes.map(loadMode)))('own suites, $name', (mode) => {
   const scripts = ['suites', 'regressions'].flatMap((folder) =>

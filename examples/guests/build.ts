@@ -6,9 +6,7 @@
 //
 // Writes GUEST.wasm beside each GUEST.c, and what they were made from to built.json. The compiled files are checked in.
 import { writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { loadCompiler, type RunClang, treeOf } from '../../scripts/clang.ts';
 import {
   type Built,
   flagsFor,
@@ -21,32 +19,7 @@ import {
   wasmPath,
 } from './sources.ts';
 
-type Tree = { [name: string]: Tree | string | Uint8Array };
-type RunClang = (args: readonly string[], files: Tree) => Promise<Tree>;
-
 const limit = 100_000;
-
-/** The compiler, from the packages of a folder. */
-async function loadCompiler(folder: string): Promise<RunClang> {
-  const path = createRequire(join(resolve(folder), 'package.json')).resolve('@yowasp/clang');
-  const { runClang } = (await import(pathToFileURL(path).href)) as { runClang: RunClang };
-  return runClang;
-}
-
-function treeOf(files: ReadonlyMap<string, Uint8Array>): Tree {
-  const tree: Tree = {};
-  for (const [path, bytes] of files) {
-    const names = path.split('/');
-    const last = names.pop() as string;
-    let folder = tree;
-    for (const name of names) {
-      folder[name] ??= {};
-      folder = folder[name] as Tree;
-    }
-    folder[last] = bytes;
-  }
-  return tree;
-}
 
 async function build(runClang: RunClang, guest: string): Promise<Built> {
   const output = await runClang(['clang', ...flagsFor(guest)], treeOf(sourcesOf(guest))).catch((error: unknown) => {

@@ -90,7 +90,9 @@ const text = (start: string): string => `(module
   (func $pausing (suspend $pause))
   (func $never (if (global.get $zero) (then (suspend $pause))) (global.set $zero (i32.const 1)))
   (func $deep-pause (param i32)
-    (if (i32.eqz (local.get 0)) (then (suspend $pause)) (else (call $deep-pause (i32.sub (local.get 0) (i32.const 1))))))
+    (if (i32.eqz (local.get 0)) (then (suspend $pause)) (else (call $deep-pause (i32.sub (local.get 0) (i32.const 1)))))
+    ;; So that the call is not the last thing it does.
+    (global.set $zero (global.get $zero)))
 
   (func $fault (param $kind i32) (local $k (ref null $cv))
     (block $15 (block $14 (block $13 (block $12 (block $11 (block $10 (block $9 (block $8 (block $7 (block $6 (block $5 (block $4 (block $3 (block $2

@@ -28,11 +28,11 @@ export const untransformed: Way = {
 };
 
 /** Transformed, and not interrupted. */
-export function plain(linking: Linking): Way {
+export function plain(linking: Linking, optimize: 'speed' | 'size' = 'speed'): Way {
   return {
-    name: linking,
+    name: optimize === 'size' ? `${linking}, size` : linking,
     run: ({ module, calls }) => {
-      const compiled = new WebAssembly.Module(transform(encode(module), { linking }).bytes);
+      const compiled = new WebAssembly.Module(transform(encode(module), { linking, optimize }).bytes);
       const trace = observe(calls, (imports) => new Store().instantiate(compiled, imports as never).exports);
       return { ...trace, rewinds: 0 };
     },
@@ -60,15 +60,16 @@ type How = Omit<Interruptions, 'transform'>;
 const polled = (program: Candidate): Candidate => ({ ...program, module: withPolls(program.module) });
 
 /** In a continuation that the host interrupts. */
-export function interrupted(linking: Linking, how: How): Way {
+export function interrupted(linking: Linking, how: How, optimize: 'speed' | 'size' = 'speed'): Way {
   const epochWord = how.everywhere ? 'global' : 'shared';
   return {
-    name: nameOf(linking, how),
+    name: `${nameOf(linking, how)}${optimize === 'size' ? ', size' : ''}`,
     ...(how.everywhere ? { prepared: polled } : {}),
     run: (program) =>
       runInterrupted(program, {
         ...how,
-        transform: (bytes, yields) => transform(bytes, { linking, yields, epochWord, suspending: SUSPENDED }).bytes,
+        transform: (bytes, yields) =>
+          transform(bytes, { linking, yields, epochWord, optimize, suspending: SUSPENDED }).bytes,
       }),
   };
 }
@@ -103,7 +104,12 @@ export function waysFor(seed: number): Way[] {
     (seed & 2) === 0
       ? { poll: 'fuel', everywhere: false, upTo }
       : { poll: 'epoch', everywhere: (seed & 16) === 0, upTo: Math.min(upTo, 5) };
-  return [(seed & 8) === 0 ? halves : plain('linked'), interrupted(linking, CHAOS), interrupted(other(linking), more)];
+  const [once, then] = (seed & 32) === 0 ? (['speed', 'size'] as const) : (['size', 'speed'] as const);
+  return [
+    (seed & 8) === 0 ? halves : plain('linked', once),
+    interrupted(linking, CHAOS, then),
+    interrupted(other(linking), more, once),
+  ];
 }
 
 /** The ways to run a numeric program beside the untransformed one. */

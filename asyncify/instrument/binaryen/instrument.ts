@@ -79,6 +79,7 @@ export class Instrumenter {
     if (poll === 'epoch') void this.#state.epochMemory;
     this.#stubs = new AsyncifyStubs(this.#state);
     this.#lowering = new Lowering(this.#stubs, suspensions, {
+      copies: true,
       suspending,
       yields: yields === null || poll === null ? null : { points: yields, poll },
     });

@@ -34,7 +34,7 @@ export function translateFunction(lowering: Lowering, index: FuncIdx): Code {
   const prepared = prepare(lowering, index);
   const { func, points } = prepared;
   const translate = (part: Part): Code => new FunctionTranslator(lowering, prepared, part).translate();
-  if (!points.polls.has(-1) || func.body.length > SPLIT) return translate({ kind: 'whole' });
+  if (!lowering.copies || !points.polls.has(-1) || func.body.length > SPLIT) return translate({ kind: 'whole' });
   const again = lowering.build.addFunc(lowering.build.type(func.type), `${index} re-entered`);
   lowering.build.define(again, translate({ kind: 'again', self: again }));
   return translate({ kind: 'first', again });

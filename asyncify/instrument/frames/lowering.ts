@@ -35,7 +35,11 @@ export class Lowering {
   /** Where and how functions poll; null: they do not. */
   readonly yields: { readonly points: YieldPoints; readonly poll: Poll } | null;
 
-  constructor(stubs: Stubs, suspensions: Suspensions, host: Pick<Lowering, 'suspending' | 'yields'>) {
+  /** Whether functions may be there twice, for speed. */
+  readonly copies: boolean;
+
+  constructor(stubs: Stubs, suspensions: Suspensions, host: Pick<Lowering, 'suspending' | 'yields' | 'copies'>) {
+    this.copies = host.copies;
     this.suspending = host.suspending;
     this.yields = host.yields;
     this.stubs = stubs;

@@ -19,7 +19,7 @@ import type { Mode, ModeStore, Tally } from './mode.ts';
 /** Every function a script calls runs in a continuation that is unwound and rewound at yield points in every block. */
 export const chaosMode: Mode = {
   name: 'frames-chaos',
-  createStore: (_, tally) => chaosStore((bytes) => transform(bytes, { yields: 'fuel' }), tally),
+  createStore: (_, tally) => chaosStore((bytes) => transform(bytes, { yields: 'fuel', optimize: 'size' }), tally),
 };
 
 /** The same, looking at what is executed: takes instructions out of `unseen` once a function has executed them. */

@@ -1,7 +1,7 @@
 import { loadBinaryenModes } from './binaryen.ts';
 import { chaosMode } from './chaos.ts';
 import { CHECKED_MODE_NAMES, type CheckedModeName, checkedMode } from './checked.ts';
-import { closedMode, framesMode, roundtripMode, yieldMode } from './frames.ts';
+import { closedMode, framesMode, roundtripMode, sizeMode, yieldMode } from './frames.ts';
 import type { Mode } from './mode.ts';
 import { nativeMode } from './native.ts';
 
@@ -11,6 +11,7 @@ export const MODE_NAMES = [
   'roundtrip',
   'frames',
   'closed',
+  'frames-size',
   'frames-yield',
   'frames-chaos',
   'binaryen-yield',
@@ -30,6 +31,8 @@ export async function loadMode(name: ModeName | CheckedModeName): Promise<Mode> 
       return framesMode;
     case 'closed':
       return closedMode;
+    case 'frames-size':
+      return sizeMode;
     case 'frames-yield':
       return yieldMode;
     case 'frames-chaos':
