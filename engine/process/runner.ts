@@ -1,27 +1,16 @@
 import { OUTCOME } from '../../asyncify/lower/interface.ts';
-import { type RunningHost, runningHost, type SuspendableImport, setRunning } from '../../continuations/running.ts';
 import { hasFlag } from '../signals/action.ts';
-import {
-  type Delivery,
-  SIGSEGV,
-  SignalError,
-  type SignalState,
-  type Signo,
-  type SigSet,
-  signalName,
-} from '../signals/index.ts';
+import { type Delivery, SIGSEGV, SignalError, type SignalState, type SigSet, signalName } from '../signals/index.ts';
 import type { Activation } from './activation.ts';
 import { AltStack } from './alt-stack.ts';
 import { type BlockingCall, WaitingCall } from './blocking.ts';
 import type { Budget } from './budget.ts';
-import { leaveByTrap, ProcessError, trapEnded } from './errors.ts';
-import { now } from './event-loop.ts';
+import { leaveByTrap, ProcessError } from './errors.ts';
 import type { ExitStatus } from './exit-status.ts';
 import { type Continuation, DISPATCHER, ENTER, type Guest } from './guest.ts';
 import { belowRedZone, popFrame, pushFrame } from './handler-frame.ts';
-import { Invocations } from './invocations.ts';
-import { Looks } from './pace.ts';
-import type { Deadlines } from './time-limits.ts';
+import { type Doom, Presence } from './presence.ts';
+import type { Handlers, StackRange } from './thread-host.ts';
 
 /** Why a slice is over. `idle`: the computation was taken away and none put in its place. */
 export type Pause = 'yielded' | 'blocked' | 'stopped' | 'idle' | 'ended';
@@ -29,45 +18,14 @@ export type Pause = 'yielded' | 'blocked' | 'stopped' | 'idle' | 'ended';
 /** How often a slice of a guest that passes no polls resumes it: what it then does may have no end. */
 const RESUMES_PER_SLICE = 1024;
 
-const DROPPED = 'what the process was computing has been dropped';
 /** What a guest's start function is called in the place of an export. */
 const START = '(start)';
 
 /** Handlers that interrupt each other; natively the stack would be full. */
 export const NESTING_LIMIT = 10_000;
 
-export interface Handlers {
-  /** Something happened that may let the thread go on. */
-  readonly wake: () => void;
-  /** Takes in the signals that other threads have sent, and looks at the clocks. */
-  readonly collect: () => void;
-  /** The process's time limits; null: it has none. */
-  readonly limits: Deadlines | null;
-  /** Whether `collect` has to be called again and again while the guest runs, however long its budget lasts. */
-  readonly isWatched: boolean;
-  readonly stopped: (signal: Signo) => void;
-  /** It is over; `returned`: what it was to run has returned. */
-  readonly ended: (status: ExitStatus, returned: boolean) => void;
-  /** A signal's handler is about to run. */
-  readonly delivered?: (signal: Signo) => void;
-  /** In tests: a handler has returned, which began with the first stack pointer and ended with the second. */
-  readonly returned: ((before: number, after: number) => void) | null;
-}
-
-/** The shadow stack of a thread; it grows down. */
-export interface StackRange {
-  readonly low: number;
-  readonly high: number;
-}
-
-/** What is to become of what a thread does, wherever it is. */
-type Doom = { readonly status: ExitStatus; readonly why: string } | 'dropped';
-
-/** The runner whose guest is the innermost on this thread's native stack. */
-let innermost: Runner | null = null;
-
 /** Runs the computations of one thread of a guest: its entry, and handlers on top of what they interrupted. */
-export class Runner implements RunningHost {
+export class Runner {
   readonly guest: Guest;
   readonly signals: SignalState;
   readonly budget: Budget;
@@ -75,8 +33,7 @@ export class Runner implements RunningHost {
   readonly #handlers: Handlers;
   #initialStackPointer: number | null;
   readonly #ownsStack: boolean;
-  readonly #invocations: Invocations;
-  readonly #looks = new Looks();
+  readonly #presence: Presence;
   readonly #stackLow: number;
   #stack: Activation[] = [];
   #running: Activation | null = null;
@@ -86,16 +43,6 @@ export class Runner implements RunningHost {
   #exitStatus: number | null = null;
   #spent = false;
   #isDropped = false;
-  /** What runs the guest whose import runs this one. */
-  #outer: RunningHost | null = null;
-  /** When the slice is to be over. */
-  #until = Number.POSITIVE_INFINITY;
-  /** It is over that. */
-  #isLate = false;
-  /** When it is to yield for that, or for a time limit, whatever its polls say. */
-  #due = Number.POSITIVE_INFINITY;
-  /** A poll in this resumption could not yield. */
-  #isOverdrawn = false;
   /** What `throwInto` has thrown. */
   #thrown: { readonly error: unknown } | null = null;
   /** What `raise` has thrown. */
@@ -110,7 +57,19 @@ export class Runner implements RunningHost {
     this.signals = signals;
     this.budget = guest.budget();
     this.#handlers = handlers;
-    this.#invocations = new Invocations(guest);
+    this.#presence = new Presence({
+      guest,
+      budget: this.budget,
+      limits: handlers.limits,
+      collect: () => handlers.collect(),
+      isWatched: handlers.isWatched,
+      doom: () => this.#doom,
+      isSuspending: () => this.#entered !== null,
+      suspend: (waiting) => {
+        this.#entered = waiting;
+        guest.suspendCall();
+      },
+    });
     this.#ownsStack = stack !== undefined;
     this.#initialStackPointer = stack?.high ?? guest.stackPointer;
     this.#stackLow = stack?.low ?? guest.stackLow;
@@ -139,7 +98,7 @@ export class Runner implements RunningHost {
 
   /** Whether the last slice ended because its time was over. */
   get isLate(): boolean {
-    return this.#isLate;
+    return this.#presence.isLate;
   }
 
   /** Whether the last slice ended because its budget was used up. */
@@ -192,26 +151,14 @@ export class Runner implements RunningHost {
    * longer.
    */
   run(polls: number, until = Number.POSITIVE_INFINITY): Pause {
-    const outer = innermost;
-    if (outer === null) return this.#run(polls, until);
-    // The guests of a store poll the same counter or word.
-    const kept = outer.budget.keep();
-    try {
-      return this.#run(polls, until);
-    } finally {
-      outer.budget.restore(kept);
-      outer.budget.request();
-    }
+    const isPaced = this.#handlers.isWatched && until === Number.POSITIVE_INFINITY;
+    return this.#presence.during(until, () => this.#run(polls, isPaced));
   }
 
-  #run(polls: number, until: number): Pause {
+  #run(polls: number, isPaced: boolean): Pause {
     const { budget } = this;
-    const { limits, isWatched } = this.#handlers;
-    const isPaced = isWatched && until === Number.POSITIVE_INFINITY;
     budget.set(polls);
     this.#spent = false;
-    this.#until = until;
-    this.#isLate = false;
     let paced = 0;
     for (let resumes = 0; ; resumes++) {
       budget.rearm();
@@ -224,11 +171,10 @@ export class Runner implements RunningHost {
       if (top === undefined) return 'idle';
       if (top.call !== null && top.call.settled === null) return 'blocked';
       if (this.#spent || resumes - paced === RESUMES_PER_SLICE) return 'yielded';
-      if (this.#isLate) return 'yielded';
-      this.#due = limits === null ? until : Math.min(until, limits.due);
+      if (this.isLate) return 'yielded';
       if (isPaced) {
         paced += resumes > 0 && top.at === 'yield-point' ? 1 : 0;
-        budget.limit(this.#looks.next(resumes === 0));
+        budget.limit(this.#presence.looks.next(resumes === 0));
       }
       this.#resume(top);
       if (this.#unwinding !== null) return 'yielded';
@@ -263,60 +209,12 @@ export class Runner implements RunningHost {
       return { status: { kind: 'signaled', signal }, why: `${signalName(signal)} has ended the process` };
     const over = this.#timeIsUp;
     if (over !== null) return { status: over, why: `the process has reached its limit of ${over.limit} time` };
-    return this.#isDropped ? 'dropped' : null;
+    return this.#isDropped ? { status: null, why: 'what the process was computing has been dropped' } : null;
   }
 
   /** To be called within the guest: where its process is to end nothing of it goes on. */
   leaveIfDoomed(): void {
-    const doom = this.#doom;
-    if (doom === null) return;
-    this.budget.request();
-    leaveByTrap(doom === 'dropped' ? DROPPED : doom.why);
-  }
-
-  // ---- as the host that the guest is running in (continuations/running.ts)
-
-  polled(): number {
-    // Whose import has run this process is not to be kept from its end either.
-    if (this.#outer !== null && this.#outer.polled() < 0) return -1;
-    this.#handlers.collect();
-    const doom = this.#doom;
-    if (doom !== null) {
-      this.budget.request();
-      trapEnded(doom === 'dropped' ? DROPPED : doom.why);
-      return -1;
-    }
-    this.budget.lend();
-    const polls = this.#looks.next(!this.#isOverdrawn);
-    this.#isOverdrawn = true;
-    return polls;
-  }
-
-  returned(): void {
-    const time = this.#due === Number.POSITIVE_INFINITY ? 0 : now();
-    if (time >= this.#due) {
-      this.#isLate = time >= this.#until;
-      this.budget.request();
-    } else if (!this.#isAsked) return;
-    // The next poll may be many such calls away.
-    this.#handlers.collect();
-    if (this.#entered === null) this.leaveIfDoomed();
-  }
-
-  /** Whether there may be something to look at after a call of an import, whatever the time: the word says so, or nothing says when. */
-  get #isAsked(): boolean {
-    const { epoch } = this.guest;
-    if (epoch !== null && epoch.buffer !== null) return true;
-    return this.#handlers.isWatched && this.#due === Number.POSITIVE_INFINITY;
-  }
-
-  call(entry: SuspendableImport, args: readonly unknown[]): unknown {
-    return this.#invocations.call(entry, args, (waiting) => this.#suspend(waiting));
-  }
-
-  #suspend(waiting: WaitingCall): void {
-    this.#entered = waiting;
-    this.guest.suspendCall();
+    this.#presence.leaveIfDoomed();
   }
 
   /** Forgets what it is doing, also while that runs. */
@@ -409,13 +307,7 @@ export class Runner implements RunningHost {
     top.call = null;
     top.exception = null;
     this.#running = top;
-    this.#isOverdrawn = false;
-    this.#outer = runningHost();
-    const before = innermost;
-    innermost = this;
-    setRunning(this);
-    const { limits } = this.#handlers;
-    limits?.enter();
+    this.#presence.enter();
     try {
       guest.stackPointer = top.stackPointer;
       if (exception === null && call !== null && settled?.kind === 'returned') guest.answer(call.name, settled.results);
@@ -446,10 +338,7 @@ export class Runner implements RunningHost {
       this.#leaving = null;
       this.#threw(top, error);
     } finally {
-      limits?.leave();
-      innermost = before;
-      setRunning(this.#outer);
-      this.#outer = null;
+      this.#presence.leave();
     }
   }
 
@@ -501,7 +390,7 @@ export class Runner implements RunningHost {
 
   #threw(top: Activation, error: unknown): void {
     const doom = this.#doom;
-    if (doom === 'dropped') return;
+    if (doom?.status === null) return;
     if (doom !== null) this.finish(doom.status);
     else if (top.handler !== null && this.#raised !== null && error === this.#raised.error) {
       this.#stack.pop();
@@ -581,14 +470,18 @@ export class Runner implements RunningHost {
     if (this.#running === null) {
       throw new ProcessError('state', `${name} was called by a guest that its process is not running`);
     }
-    this.#invocations.checkFirst(name);
+    const { invocations } = this.#presence;
+    invocations.checkFirst(name);
     this.#handlers.collect();
     this.leaveIfDoomed();
-    const canWait = this.#invocations.canWait(name);
+    const canWait = invocations.canWait(name);
     const waiting = new WaitingCall(name, call, this.#handlers);
     const { settled } = waiting;
     if (canWait && (settled === null || this.signals.deliverable)) {
-      if (!this.#invocations.wait(waiting)) this.#suspend(waiting);
+      if (!invocations.wait(waiting)) {
+        this.#entered = waiting;
+        this.guest.suspendCall();
+      }
       return waiting.placeholder;
     }
     switch (settled?.kind) {
@@ -611,7 +504,7 @@ export class Runner implements RunningHost {
         `${name} has to wait: it must be among the transform's suspending imports`,
       );
     }
-    if (!this.#invocations.canWait(name)) {
+    if (!this.#presence.invocations.canWait(name)) {
       throw new ProcessError('cannot-suspend', `${name} cannot wait: a host function is between it and its process`);
     }
   }

@@ -1,6 +1,7 @@
 import { keepAlive } from '../process/event-loop.ts';
 import type { ExitStatus } from '../process/index.ts';
-import type { Handlers, Runner } from '../process/runner.ts';
+import type { Runner } from '../process/runner.ts';
+import type { Handlers } from '../process/thread-host.ts';
 import type { Deadlines } from '../process/time-limits.ts';
 import { type Coroutine, PAUSE, type Pause } from '../scheduler/coroutine.ts';
 import type { Fiber } from '../scheduler/fiber.ts';
