@@ -66,8 +66,30 @@ function storage(type: StorageType): number {
   }
 }
 
+const BULK: ReadonlySet<string> = new Set<BulkInstr['op']>([
+  'memory.fill',
+  'memory.copy',
+  'memory.init',
+  'table.fill',
+  'table.copy',
+  'table.init',
+  'table.grow',
+  'array.fill',
+  'array.copy',
+  'array.init_data',
+  'array.init_elem',
+  'array.new',
+  'array.new_default',
+  'array.new_data',
+  'array.new_elem',
+]);
+
 /** What an instruction is; null: its time does not depend on operands. */
 export function bulkOf(info: ModuleInfo, instr: Instr): Bulk | null {
+  return BULK.has(instr.op) ? describe(info, instr as BulkInstr) : null;
+}
+
+function describe(info: ModuleInfo, instr: BulkInstr): Bulk {
   const memory = (index: number): 'i32' | 'i64' => info.memories[index]?.address ?? 'i32';
   const table = (index: number): 'i32' | 'i64' => info.tables[index]?.limits.address ?? 'i32';
   const element = (index: number): ValType => info.tables[index]?.type ?? refType('func', true);
@@ -159,7 +181,7 @@ export function bulkOf(info: ModuleInfo, instr: Instr): Bulk | null {
       return { ...allocates, instr, params: ['i32', 'i32'], results: [refType(instr.type, false)], count: 1, shift };
     }
     default:
-      return null;
+      return instr satisfies never;
   }
 }
 

@@ -10,7 +10,7 @@ import type { Linking } from '../frames/state.ts';
 import type { Poll, YieldPoints } from '../polls.ts';
 import { type Bulk, type BulkInstr, bulkOf, countFor, workFor } from './bulk.ts';
 import { bulkHelper, type Charging, chargeFor } from './bulk-helper.ts';
-import { loopBounds, planWork, type WorkPlan } from './plan.ts';
+import { loopBounds, NO_LOOPS, planWork, type WorkPlan } from './plan.ts';
 import type { Insertion, Work, WorkLimits } from './stretches.ts';
 
 /** How bulk instructions are cut, in units of work: about a nanosecond, or two bytes of memory. */
@@ -87,8 +87,8 @@ class Lowered {
       if (insertions.length === 0 && !isBulky) return func;
       const { locals, body } = this.#rewritten(func, insertions);
       if (body === null) return func;
-      bounds[at] = loopBounds(this.#info, body, bulk);
       landmarks[at] = seen(body);
+      if (bounds[at] !== NO_LOOPS) bounds[at] = loopBounds(this.#info, body, bulk);
       return this.#lazily(func, locals, insertions);
     });
     if (this.#appended.isEmpty) return { info: this.#info, points: this.#points(plan, bounds), origins: undefined };

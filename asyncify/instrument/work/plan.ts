@@ -6,7 +6,7 @@ import { boundedLoops } from '../bounded-loops.ts';
 import { CallGraph } from '../call-graph.ts';
 import type { Linking } from '../frames/state.ts';
 import { findStretches, type Stretches, type Work, type WorkLimits } from './stretches.ts';
-import { weightOf } from './weights.ts';
+import { traitOf, weightOf } from './weights.ts';
 
 /** A loop that runs a known number of times, and is more work in all, polls. */
 const BOUNDED_WORK = 50_000;
@@ -68,14 +68,15 @@ export function planWork(input: WorkInput): WorkPlan {
       isBulky ||= work !== null;
       return work;
     };
-    const bounded = loopBounds(info, body, input.bulk);
+    const hasLoop = info.landmarks[node - info.importedFuncs]?.some(({ instr }) => instr.op === 'loop') === true;
+    const bounded = hasLoop ? loopBounds(info, body, input.bulk) : NO_LOOPS;
     const work = (instr: Instr, index: number): Work => {
       const weight = weightOf(info, instr);
       const taken = bulk(instr, body[index - 1]);
       if (taken !== null) return { ...taken, through: taken.through < 0 ? -1 : taken.through + weight };
+      if (!traitOf(instr).calls) return plain(weight);
       const target = graph.target(instr);
-      const called = target !== null ? of(target) : 'func' in instr && instr.op !== 'ref.func' ? foreign : null;
-      return called === null ? plain(weight) : then(plain(weight), called);
+      return then(plain(weight), target === null ? foreign : of(target));
     };
     const entry = entries.has(node as FuncIdx);
     const found = findStretches({ body, locals: func.locals.length, entry, bounded, work }, limits);
@@ -85,7 +86,13 @@ export function planWork(input: WorkInput): WorkPlan {
   return { entries, functions };
 }
 
-const plain = (weight: number): Work => ({ head: -1, through: weight, tail: -1, debt: weight });
+const PLAIN: Work[] = [];
+/** One object a weight: there is one for each instruction of a module. */
+function plain(weight: number): Work {
+  if (!Number.isInteger(weight) || weight > 100) return { head: -1, through: weight, tail: -1, debt: weight };
+  PLAIN[weight] ??= { head: -1, through: weight, tail: -1, debt: weight };
+  return PLAIN[weight];
+}
 
 function then(first: Work, second: Work): Work {
   return {
@@ -104,6 +111,8 @@ function either(a: Work, b: Work): Work {
     debt: Math.max(a.debt, b.debt),
   };
 }
+
+export const NO_LOOPS: ReadonlyMap<number, number> = new Map();
 
 /** The loops of a function that do not poll, by index, and how often they run. */
 export function loopBounds(info: ModuleInfo, body: Expr, bulk: WorkInput['bulk']): ReadonlyMap<number, number> {

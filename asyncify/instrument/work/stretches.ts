@@ -1,6 +1,7 @@
 import type { Expr } from '../../binary/module.ts';
 import type { Instr } from '../../binary/opcodes.ts';
 import { leaves } from '../frames/points.ts';
+import { traitOf } from './weights.ts';
 
 /**
  * The work of a call, or of one instruction, at most; -1 where there is no such stretch.
@@ -78,9 +79,6 @@ interface Construct {
   readonly thrown: State | null;
   readonly labels: readonly number[];
 }
-
-const mayThrow = ({ op }: Instr): boolean =>
-  op.startsWith('call') || op.startsWith('throw') || op.startsWith('resume') || op === 'suspend' || op === 'switch';
 
 const nowhere = (): State => ({ entry: -1, poll: -1, debt: -1 });
 
@@ -246,6 +244,12 @@ class Walk {
 
   #leave(instr: Instr): void {
     const state = this.#state;
+    const { branches, throws, returns } = traitOf(instr);
+    if (throws) this.#throw(state);
+    if (!branches) {
+      if (returns) this.#join(this.#constructs[0] as Construct, state);
+      return;
+    }
     if ('labels' in instr) for (const label of instr.labels) this.#branch(label, state, instr.at);
     else if ('cast' in instr) this.#branch(instr.cast.label, state, instr.at);
     else if ('handlers' in instr) {
@@ -253,7 +257,6 @@ class Walk {
     } else if ('label' in instr) this.#branch(instr.label, state, instr.at);
     else if (instr.op === 'return' || instr.op.startsWith('return_'))
       this.#join(this.#constructs[0] as Construct, state);
-    if (mayThrow(instr)) this.#throw(state);
   }
 
   #branch(label: number, state: State, at: number): void {

@@ -1,4 +1,4 @@
-import type { Instr, OpName } from '../../binary/opcodes.ts';
+import { type Instr, OPCODES, type OpName } from '../../binary/opcodes.ts';
 import type { ModuleInfo } from '../../validate/index.ts';
 
 /** What an instruction takes at most, in units of about a nanosecond; most take one or less. */
@@ -60,13 +60,52 @@ const WEIGHTS: ReadonlyMap<OpName, number> = new Map<OpName, number>([
   ['resume_throw_ref', 3000],
 ]);
 
+/** What analyses of work ask of an instruction by its mnemonic, in one look-up. */
+export interface Trait {
+  readonly weight: number;
+  /** It has labels. */
+  readonly branches: boolean;
+  /** It may throw. */
+  readonly throws: boolean;
+  /** It calls something. */
+  readonly calls: boolean;
+  /** It ends the function. */
+  readonly returns: boolean;
+}
+
+const TRAITS: ReadonlyMap<OpName, Trait> = new Map(
+  OPCODES.map(({ name, immediates }): [OpName, Trait] => {
+    const calls = /^(return_)?call|^resume|^switch$/.test(name);
+    const branches = ['label', 'labels', 'cast', 'handlers'].some((each) => immediates.includes(each as never));
+    const trait = {
+      weight: WEIGHTS.get(name) ?? (name.includes('.atomic.') ? 20 : 1),
+      branches,
+      throws: (calls && !name.startsWith('return_')) || name === 'suspend' || /^throw|^rethrow/.test(name),
+      calls,
+      returns: name.startsWith('return'),
+    };
+    return [name, trait];
+  }),
+);
+const UNKNOWN: Trait = { weight: 1, branches: true, throws: true, calls: false, returns: false };
+
+export function traitOf({ op }: Instr): Trait {
+  return TRAITS.get(op) ?? UNKNOWN;
+}
+
 export function weightOf(info: ModuleInfo, instr: Instr): number {
-  if (instr.op === 'struct.new' || instr.op === 'struct.new_default') {
-    const comp = info.comp(instr.type);
-    return 16 + (comp.kind === 'struct' ? comp.fields.length / 2 : 0);
+  switch (instr.op) {
+    case 'struct.new':
+    case 'struct.new_default': {
+      const comp = info.comp(instr.type);
+      return 16 + (comp.kind === 'struct' ? comp.fields.length / 2 : 0);
+    }
+    // Baseline compilers search the list, or compare one after the other.
+    case 'br_table':
+      return 4 + instr.labels.length / 64;
+    case 'array.new_fixed':
+      return 16 + instr.count;
+    default:
+      return traitOf(instr).weight;
   }
-  // Baseline compilers search the list, or compare one after the other.
-  if (instr.op === 'br_table') return 4 + instr.labels.length / 64;
-  if (instr.op === 'array.new_fixed') return 16 + instr.count;
-  return WEIGHTS.get(instr.op) ?? (instr.op.includes('.atomic.') ? 20 : 1);
 }
