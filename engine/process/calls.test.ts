@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type TransformOptions, transform } from '../../asyncify/index.ts';
 import { Glue, guest, THROWN } from '../../asyncify/lower/transparent/glue.test-data.ts';
@@ -246,4 +248,34 @@ describe('programs that throw through host functions', () => {
       if (fuel === 1) expect(polls).toBeGreaterThan(40);
     }
   });
+});
+
+it('are made as docs/programs.md says', async () => {
+  const text = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'programs.md'), 'utf8');
+  const [, code] = /```js\n(const \{ bytes \}[^`]*)```/.exec(text) ?? [];
+  expect(code).toBeTypeOf('string');
+  const glue = new Glue('mirror');
+  type Given = {
+    readonly instantiateWasm: (imports: object, receive: (instance: WebAssembly.Instance) => void) => object;
+  };
+  const load = async ({ instantiateWasm }: Given): Promise<WebAssembly.Exports> =>
+    new Promise((resolve) => {
+      const exports = instantiateWasm(glue.imports(SIGNATURES), (instance) => {
+        glue.attach(instance.exports);
+        resolve(instance.exports);
+      });
+      expect(exports).toHaveProperty('add');
+    });
+  const run = new Function(
+    'transform',
+    'Process',
+    'Store',
+    'source',
+    'load',
+    `return (async () => { ${code}; return [process, program]; })()`,
+  );
+  const [process, program] = (await run(transform, Process, Store, source, load)) as [Process, WebAssembly.Exports];
+  made.push(process);
+  expect((program.add as (a: number, b: number) => number)(1, 2)).toBe(3);
+  expect(await process.call('add', 40, 2)).toBe(42);
 });
