@@ -65,6 +65,9 @@ const PROGRAMS: Readonly<Record<string, string>> = {
       (loop $l (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
       (br_if $outer (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 60)))))`,
   spins: '(func (export "_start") (call $say (i32.const 0)) (loop $l (br $l)))',
+  startSpins: '(func $first (call $say (i32.const 0)) (loop $l (br $l))) (start $first) (func (export "_start"))',
+  initializeSpins:
+    '(func (export "_initialize") (call $say (i32.const 0)) (loop $l (br $l))) (func (export "run") (call $say (i32.const 1)))',
   // Handles SIGWINCH, SIGUSR1 and SIGTERM, and computes for ever.
   handles: `(func (export "_start") (call $on (i32.const 28) (i32.const 2) (i32.const 0))
     (call $on (i32.const 10) (i32.const 2) (i32.const 0)) (call $on (i32.const 15) (i32.const 2) (i32.const 0))
@@ -221,6 +224,16 @@ describe('--timeout', { concurrent: true }, () => {
     const level = instrumenter === 'binaryen' ? ['--optimize', '0'] : [];
     using guest = await started('spins', '--timeout', '300ms', '--instrumenter', instrumenter, ...level);
     expect(await guest.ended).toEqual({ status: 124, signal: null, out: '00\n', err: '' });
+  });
+
+  it('and by signals, where it is a start function, or what a reactor begins with, that never ends', async () => {
+    using timed = await started('startSpins', '--timeout', '300ms');
+    expect(await timed.ended).toMatchObject({ status: 124, out: '00\n' });
+    using guest = await started('startSpins', '--yield', 'epoch');
+    guest.kill('SIGTERM');
+    expect(await guest.ended).toMatchObject({ out: '00\n', signal: 'SIGTERM' });
+    const reactor = await run(['run', '--timeout', '300ms', at('initializeSpins'), '--invoke', 'run']);
+    expect(reactor).toMatchObject({ status: 124, out: '00\n' });
   });
 
   it('by SIGKILL if that does not help', async () => {
