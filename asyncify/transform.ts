@@ -25,6 +25,7 @@ import {
 import { RefusedError } from './errors.ts';
 import { analyse, type HostSuspensions, type Suspensions } from './instrument/analysis.ts';
 import { isConcerned, touching, usesExceptions } from './instrument/concern.ts';
+import { nativeWeights } from './instrument/depth.ts';
 import { calls } from './instrument/frames/checks.ts';
 import { translateFunction } from './instrument/frames/function.ts';
 import { continuationParams, Handles, handlesContinuations } from './instrument/frames/handles.ts';
@@ -76,6 +77,11 @@ export interface TransformOptions extends AtomicsOptions, TransparentOptions {
    * of the engine's may lack them. `size`: each function is there once.
    */
   readonly optimize?: 'speed' | 'size';
+  /**
+   * What bounds recursion. `heap`: memory (the limits of StoreOptions): activations become frames before the engine's stack is full.
+   * `native`: the engine's stack, as without the transform. Default `heap` for modules with yield points, `native` for others.
+   */
+  readonly depth?: 'heap' | 'native';
   /**
    * For tests: the output shows the runtime's state at every transition to the checker its store was given (continuations/checks.ts),
    * and links with no other store. Default false, which costs nothing.
@@ -173,7 +179,7 @@ function transformValid(
   if (hosted) return transformHosted(info, branded(), { ...host, poll }, origins);
   const suspensions = analyse(info, linking, host);
   if (!concerned(info, suspensions)) return { bytes: new Uint8Array(bytes), changed: false, instrumented: [] };
-  return transformConcerned(info, branded(), suspensions, null, origins);
+  return transformConcerned(info, branded(), suspensions, { host: null, points: host.yields }, origins);
 }
 
 type Output = Omit<Transformed, 'hostFrames'>;
@@ -181,14 +187,15 @@ type BrandedOptions = TransformOptions & { readonly brand: Brand };
 
 /** For a module that the host can suspend. */
 function transformHosted(info: ModuleInfo, options: BrandedOptions, host: Host, origins: Origins | undefined): Output {
-  return transformConcerned(info, options, analyse(info, options.linking ?? 'linked', host), host, origins);
+  const suspensions = analyse(info, options.linking ?? 'linked', host);
+  return transformConcerned(info, options, suspensions, { host, points: host.yields }, origins);
 }
 
 function transformConcerned(
   info: ModuleInfo,
   options: BrandedOptions,
   suspensions: Suspensions,
-  host: Host | null,
+  { host, points }: { readonly host: Host | null; readonly points: YieldPoints | null },
   origins: Origins | undefined,
 ): Output {
   checkNames(info.module);
@@ -196,8 +203,9 @@ function transformConcerned(
   const linking = options.linking ?? 'linked';
   const epochWord = options.epochWord ?? DEFAULT_EPOCH_WORD;
   const { brand, checks = false, optimize } = options;
-  const form = { linking, epochWord, checks, copies: optimize !== 'size', brand };
-  const transformer = new Transformer(info, suspensions, form, host);
+  const weights = isDeep(options) ? nativeWeights(info) : null;
+  const form = { linking, epochWord, checks, copies: optimize !== 'size', brand, weights };
+  const transformer = new Transformer(info, suspensions, form, host, points);
   const how = { linking, instrumenter: 'frames', brand } as const;
   const manifest = describeOutput(info, how, host && { ...host, epochWord });
   return {
@@ -207,17 +215,27 @@ function transformConcerned(
   };
 }
 
+/** Whether recursion is bounded by memory. */
+export function isDeep({ yields, depth }: Pick<TransformOptions, 'yields' | 'depth'>): boolean {
+  return (depth ?? ((yields ?? 'none') === 'none' ? 'native' : 'heap')) === 'heap';
+}
+
 /** What the host may suspend, by the options. */
-export function hostOf(
-  info: ModuleInfo,
-  { suspending, atomicWaits }: TransformOptions,
-  yields: YieldPoints | null,
-): HostSuspensions {
+export function hostOf(info: ModuleInfo, options: TransformOptions, yields: YieldPoints | null): HostSuspensions {
+  const { suspending, atomicWaits } = options;
   const named = new Set([...(suspending ?? []), ...(atomicWaits === 'suspending' ? SUSPENDING_ATOMICS : [])]);
   const matching = importsOf(info.module, 'func').flatMap(({ module, name }, index) =>
     named.has(`${module}.${name}`) || named.has(`${module}.*`) ? [index as FuncIdx] : [],
   );
-  return { yields, suspending: new Set(matching) };
+  return { yields: isDeep(options) ? withCounting(info, yields) : yields, suspending: new Set(matching) };
+}
+
+/** Functions look at their entry as well whether room is left on the native stack. */
+function withCounting(info: ModuleInfo, yields: YieldPoints | null): YieldPoints {
+  const counting = nativeWeights(info);
+  const none: YieldPoints = { entry: () => false, loop: () => false, cost: () => 1, paying: null };
+  const points = yields ?? none;
+  return { ...points, entry: (func) => counting.has(func) || points.entry(func) };
 }
 
 /** How bulk instructions are cut, where that is said. */
@@ -296,6 +314,8 @@ interface Form {
   readonly checks: boolean;
   readonly copies: boolean;
   readonly brand: Brand;
+  /** How much of the native stack the functions take that count it; null: none does. */
+  readonly weights: ReadonlyMap<FuncIdx, number> | null;
 }
 
 class Transformer {
@@ -312,10 +332,10 @@ class Transformer {
   readonly #handles: Handles;
   readonly #hostEntries = new Map<FuncIdx, FuncIdx>();
 
-  constructor(info: ModuleInfo, suspensions: Suspensions, form: Form, host: Host | null) {
-    const { linking, epochWord, checks, copies, brand } = form;
+  constructor(info: ModuleInfo, suspensions: Suspensions, form: Form, host: Host | null, points: YieldPoints | null) {
+    const { linking, epochWord, checks, copies, brand, weights } = form;
     this.#info = info;
-    const yields = host?.yields ?? null;
+    const yields = points;
     info.landmarks.forEach((list, at) => {
       const index = (info.importedFuncs + at) as FuncIdx;
       const polls = ({ instr, index: place }: Landmark): boolean =>
@@ -331,6 +351,7 @@ class Transformer {
     this.#state = new RuntimeState(this.#build, linking, linking === 'linked' || usesExceptions(info), epochWord, {
       poll,
       suspending: (host?.suspending.size ?? 0) > 0,
+      deep: weights !== null,
       checks,
     });
     this.#stubs = new Stubs(this.#state);
@@ -338,7 +359,8 @@ class Transformer {
     this.#lowering = new Lowering(this.#stubs, suspensions, {
       copies,
       suspending: host?.suspending ?? new Set(),
-      yields: yields === null || poll === null ? null : { points: yields, poll },
+      yields: yields === null ? null : { points: yields, poll: host?.poll ?? 'none' },
+      weights,
     });
     this.#host = host === null ? null : new HostInterface(this.#lowering, host.suspending);
     this.#touching = touching(info, linking, suspensions);

@@ -136,6 +136,10 @@ export class InvariantChecker implements Checker {
         this.#quiet(view);
         this.#is(view, other, undefined);
         return;
+      case 'based':
+        if (subject ?? view.current) this.#is(view, view.current as StackObject, undefined);
+        this.#states.set(view.current as StackObject, 'running');
+        return;
       case 'renewed':
         this.#consumed.delete(subject);
         this.#quiet(view);

@@ -5,9 +5,13 @@ import {
   EPOCH_PAGES,
   HIDDEN_EXPORTS,
   hostFlag,
+  MOST_ROOM,
+  NATIVE_STACK_IMPORT,
   PROCESS_IMPORTS,
+  ROOM_UNIT,
   RUNTIME_MODULE,
 } from '../asyncify/lower/interface.ts';
+import { FRAME_UNIT } from '../asyncify/lower/runtime-types.ts';
 import { type Manifest, ManifestError } from '../asyncify/manifest.ts';
 import { raiseTrap } from './errors.ts';
 import { unwrap, withHandles, wrap } from './handles.ts';
@@ -18,6 +22,16 @@ import { SharedState } from './shared.ts';
 export interface StoreOptions {
   /** How many saved frames one stack may have before it ends with an ExhaustionError. Default 1,048,576. */
   readonly frameLimit?: number;
+  /**
+   * How many bytes the saved frames of one stack may have before it ends with an ExhaustionError, by the sizes of their values.
+   * Default 536,870,912.
+   */
+  readonly stackLimit?: number;
+  /**
+   * How many bytes of the engine's stack the activations of a guest may take, by the transform's estimate, before they are turned into
+   * frames on the heap; for modules transformed so (`depth` of TransformOptions). Default 262,144.
+   */
+  readonly nativeStack?: number;
   /** For tests: what modules transformed with `checks` show the runtime's state to (checks.ts). */
   readonly checks?: Checker;
 }
@@ -51,6 +65,8 @@ export interface Linked {
 }
 
 const DEFAULT_FRAME_LIMIT = 1024 * 1024;
+const DEFAULT_STACK_LIMIT = 512 * 1024 * 1024;
+const DEFAULT_NATIVE_STACK = 256 * 1024;
 type Callable = (...args: never[]) => unknown;
 
 /**
@@ -61,6 +77,8 @@ export class Store {
   /** Null until a linked module has come. */
   #shared: SharedState | null = null;
   readonly #frameLimit: WebAssembly.Global;
+  readonly #stackLimit: WebAssembly.Global;
+  readonly #nativeStack: WebAssembly.Global;
   /** Null unless this is a test. */
   readonly checker: Checker | null;
   #epoch: WebAssembly.Memory | null = null;
@@ -74,7 +92,17 @@ export class Store {
     if (!Number.isInteger(limit) || limit < 1 || limit > 0x7fff_ffff) {
       throw new RangeError(`frameLimit must be an integer from 1 to ${0x7fff_ffff}`);
     }
+    const size = options.stackLimit ?? DEFAULT_STACK_LIMIT;
+    if (!Number.isInteger(size) || size < 1 || size > 0x7fff_ffff * FRAME_UNIT) {
+      throw new RangeError(`stackLimit must be an integer from 1 to ${0x7fff_ffff * FRAME_UNIT}`);
+    }
+    const native = options.nativeStack ?? DEFAULT_NATIVE_STACK;
+    if (!Number.isInteger(native) || native < 0 || native > MOST_ROOM * ROOM_UNIT) {
+      throw new RangeError(`nativeStack must be an integer from 0 to ${MOST_ROOM * ROOM_UNIT}`);
+    }
     this.checker = options.checks ?? null;
+    this.#stackLimit = new WebAssembly.Global({ value: 'i32' }, Math.floor(size / FRAME_UNIT));
+    this.#nativeStack = new WebAssembly.Global({ value: 'i32' }, Math.floor(native / ROOM_UNIT));
     this.#frameLimit = new WebAssembly.Global({ value: 'i32' }, limit);
   }
 
@@ -116,6 +144,8 @@ export class Store {
     const runtime = wanted.filter((entry) => entry.module === RUNTIME_MODULE).map((entry) => entry.name);
     const names = new Set(runtime);
     const named = handlesAmong(runtime);
+    // Drivers of such modules could not go on with those that make room on the native stack.
+    if (shared !== null && !names.has(NATIVE_STACK_IMPORT)) notDeep(shared);
     const result: Record<string, Record<string, unknown>> = {};
     const tags: unknown[] = [];
     const provided: Record<string, unknown> = {};
@@ -196,6 +226,8 @@ export class Store {
     if (name === 'unwrap') return unwrap;
     if (name === CHECK_IMPORT) return this.checker?.checkOf(brand);
     if (name === 'frame-limit') return this.#frameLimit;
+    if (name === 'stack-limit') return this.#stackLimit;
+    if (name === NATIVE_STACK_IMPORT) return this.#nativeStack;
     // A closed module has a state of its own.
     if (shared === null) return undefined;
     if (name === EPOCH_IMPORT) return this.#epochMemory;
@@ -245,6 +277,11 @@ function visible(all: Exports, shown: (func: Callable) => Callable = (func) => f
     if (!name.startsWith('bobbin:')) result[name] = typeof value === 'function' ? shown(value as Callable) : value;
   }
   return Object.freeze(result);
+}
+
+function notDeep(shared: SharedState): void {
+  const mixed = shared.get('mixed');
+  if (mixed !== undefined) mixed.value = 1;
 }
 
 function raise(value: unknown): never {

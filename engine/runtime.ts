@@ -29,6 +29,10 @@ export * from './wasi/index.ts';
 export interface EngineOptions {
   /** How many saved frames one stack may have before it ends with an ExhaustionError. Default 1,048,576. */
   readonly frameLimit?: number;
+  /** How many bytes they may have. Default 536,870,912. */
+  readonly stackLimit?: number;
+  /** As for a store. */
+  readonly nativeStack?: number;
 }
 
 /** The bytes of a module, as the WebAssembly JavaScript API takes them. */
@@ -102,7 +106,7 @@ export class Runtime {
   /** Of its linked modules; no guest knows it. */
   readonly #brand = secretBrand();
 
-  /** @throws RangeError for a `frameLimit` that is no integer from 1 to 2^31 - 1 */
+  /** @throws RangeError for a limit that is no integer, or out of the range that the store allows */
   constructor(options: EngineOptions = {}) {
     this.#store = new Store(options);
   }

@@ -124,12 +124,9 @@ export class CallGraph {
     // 0 not seen, 1 on the path, 2 done.
     const state = new Uint8Array(this.#next.length);
     const path: { readonly node: number; at: number }[] = [];
-    // The innermost functions of the path, which has other nodes between them.
-    const callers: number[] = [];
     const enter = (node: number): void => {
       state[node] = 1;
       path.push({ node, at: 0 });
-      if (this.isFunction(node)) callers.push(node);
     };
     for (let root = 0; root < this.#info.funcTypes.length; root++) {
       if (state[root] !== 0) continue;
@@ -139,15 +136,21 @@ export class CallGraph {
         if (next === undefined) {
           state[top.node] = 2;
           path.pop();
-          if (this.isFunction(top.node)) callers.pop();
         } else if (state[next] === 1) {
-          result.add((this.isFunction(next) ? next : callers.at(-1)) as FuncIdx);
+          if (this.isFunction(top.node) && !this.isFunction(next)) result.add(top.node as FuncIdx);
+          else for (const func of this.#functionsAt(next)) result.add(func);
         } else if (state[next] === 0) {
           enter(next);
         }
       }
     }
     return result;
+  }
+
+  /** The functions that a node stands for: a cycle that comes to the node goes on through one of them, whoever called. */
+  #functionsAt(node: number): FuncIdx[] {
+    if (this.isFunction(node)) return [node as FuncIdx];
+    return this.next(node).flatMap((next) => this.#functionsAt(next));
   }
 
   /** The nodes with what they call before them, where calls of some functions do not count; what is left has no cycles. */

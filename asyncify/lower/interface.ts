@@ -174,6 +174,8 @@ export const CHECK = {
   hostResumed: 20,
   /** The host's continuation object has its next stack: it. */
   renewed: 21,
+  /** A stack was made for the activations that the host has called: it. */
+  based: 22,
 } as const;
 export type CheckName = keyof typeof CHECK;
 
@@ -209,8 +211,23 @@ export const HOPS = {
   switched: 1 << 30,
   /** A driver has passed it on: `leaf` is the stack that suspended. */
   forwarded: 1 << 31,
-  distance: (1 << 30) - 1,
+  /** Nothing suspends: whoever runs at the bottom of the native stack goes on at once. */
+  deep: 1 << 29,
+  distance: (1 << 29) - 1,
 } as const;
+
+/** What `base` is where the host has not called a guest. */
+export const BASE = {
+  none: 0,
+  /** An import runs. */
+  host: -1,
+} as const;
+/** What `room` is counted in, bytes: small numbers make short code, and engines inline what is short. */
+export const ROOM_UNIT = 32;
+/** The most that activations may be given of the native stack, in that unit. */
+export const MOST_ROOM = 1 << 19;
+/** The import that says how many they are given. */
+export const NATIVE_STACK_IMPORT = 'native-stack';
 
 /** The runtime's globals that every linked module shares, with their types. */
 export const SHARED_GLOBALS = {
@@ -242,6 +259,12 @@ export const SHARED_GLOBALS = {
   pending: 'i32',
   /** While an import runs: the stack that called it. */
   calling: refType(T.stack, true),
+  /** What activations may still take of the native stack before they are turned into frames, in ROOM_UNITs. */
+  room: 'i32',
+  /** What `room` was when the host called, where that can be gone on with from there; see BASE for other values. */
+  base: 'i32',
+  /** Not 0: the store has modules that do not know of `room`; native stacks then get as deep as the engine lets them. */
+  mixed: 'i32',
   /** The exception a re-entered frame has to throw first. */
   exception: refType('exn', true),
 } satisfies Record<string, ValType>;

@@ -28,14 +28,35 @@ export const HANDLER = { tag: 0, code: 1, next: 2 } as const;
 export const FRAME = { next: 0, fn: 1, point: 2, locals: 3 } as const;
 /**
  * Fields of `$stack`: innermost frame; the stack that resumed it; the handler list of that `resume`; for the innermost
- * stack of a captured chain its outermost one (null: itself); the number of frames.
+ * stack of a captured chain its outermost one (null: itself); the number of frames, and their size in FRAME_UNITs.
  */
-export const STACK = { top: 0, parent: 1, handlers: 2, outer: 3, depth: 4 } as const;
+export const STACK = { top: 0, parent: 1, handlers: 2, outer: 3, depth: 4, size: 5 } as const;
 /**
  * Fields of a continuation object: its innermost stack, null once consumed, the store's one `fresh` stack before it first
  * runs; and what it will run then.
  */
 export const CONT = { stack: 0, body: 1 } as const;
+
+/** The bits of a frame's resume point with its number. The others hold CATCHES, and the frame's size as frameSize makes it. */
+export const POINT = 0x1f_ffff;
+/** What sizes of frames are counted in, bytes. */
+export const FRAME_UNIT = 16;
+/** In a resume point: where the size begins, a number of SIZE bits, and how often that is to be doubled. */
+export const SIZE = { shift: 21, bits: 7, doublings: 28 } as const;
+
+/** The size of a frame with such fields behind those that every frame has, as it stands in the frame's resume point; rounded up. */
+export function frameSize(locals: readonly ValType[]): number {
+  const bytes = locals.reduce(
+    (sum, type) => sum + (type === 'v128' ? 16 : type === 'i32' || type === 'f32' ? 4 : 8),
+    0,
+  );
+  let size = Math.ceil((FRAME_HEAD + bytes) / FRAME_UNIT);
+  let doublings = 0;
+  for (; size >= 1 << SIZE.bits; doublings++) size = (size + 1) >> 1;
+  return (size << SIZE.shift) | (doublings << SIZE.doublings);
+}
+/** What an engine needs for an object and for the fields that every frame has. */
+const FRAME_HEAD = 40;
 
 /** Set in a frame's resume point where a `try_table` of its function encloses it. */
 export const CATCHES = 0x8000_0000 | 0;
@@ -63,6 +84,7 @@ const TYPES: RecGroup = [
       mut(refType(T.stack, true)),
       mut(refType(T.handler, true)),
       mut(refType(T.stack, true)),
+      mut('i32'),
       mut('i32'),
     ],
   }),

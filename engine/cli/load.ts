@@ -13,6 +13,7 @@ import type { Input } from './input.ts';
 
 const INSTRUMENTERS = ['frames', 'binaryen'] as const;
 const POLLS = ['fuel', 'epoch', 'none'] as const;
+const DEPTHS = ['heap', 'native'] as const;
 const LEVELS = ['0', '1', '2', '3'] as const;
 
 /** The options of the command line that say how a module is made interruptible. */
@@ -20,6 +21,7 @@ export const PROCESS_OPTIONS = {
   instrumenter: { type: 'string' },
   yield: { type: 'string' },
   optimize: { type: 'string' },
+  depth: { type: 'string' },
 } as const;
 export type ProcessValues = { readonly [name in keyof typeof PROCESS_OPTIONS]?: string | undefined };
 
@@ -47,6 +49,7 @@ export function greenAtomics({ imports, memories }: Input['module']): AtomicsOpt
 export interface ProcessTransform extends AtomicsOptions {
   readonly instrumenter: (typeof INSTRUMENTERS)[number];
   readonly yields: (typeof POLLS)[number];
+  readonly depth?: (typeof DEPTHS)[number];
   /** Of Binaryen's optimiser. */
   readonly optimizeLevel?: NonNullable<BinaryenOptions['optimizeLevel']>;
   /** Imports that suspend beside those of WASI, `bobbin:signal` and `bobbin:threads`, `module.name` or `module.*`. */
@@ -61,14 +64,20 @@ export function transparentNames(names: readonly string[] | undefined): Pick<Pro
 }
 
 /** Throws {@link UsageError}. */
-export function processTransform({ instrumenter, yield: yields, optimize }: ProcessValues): ProcessTransform {
+export function processTransform({ instrumenter, yield: yields, optimize, depth }: ProcessValues): ProcessTransform {
   const chosen = choice('instrumenter', instrumenter ?? 'frames', INSTRUMENTERS);
   if (optimize !== undefined && chosen !== 'binaryen') throw new UsageError('--optimize needs --instrumenter binaryen');
   return {
     instrumenter: chosen,
     yields: choice('yield', yields ?? 'fuel', POLLS),
+    ...depthTransform({ depth }),
     ...(optimize === undefined ? {} : { optimizeLevel: LEVELS.indexOf(choice('optimize', optimize, LEVELS)) as 0 }),
   };
+}
+
+/** What bounds recursion, where that is said. Throws {@link UsageError}. */
+export function depthTransform({ depth }: ProcessValues): Pick<ProcessTransform, 'depth'> {
+  return depth === undefined ? {} : { depth: choice('depth', depth, DEPTHS) };
 }
 
 /** Below this many bytes Binaryen is done before anybody asks what takes so long. */

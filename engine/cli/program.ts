@@ -1,4 +1,4 @@
-import { manifestOf, Store } from '../../continuations/index.ts';
+import { manifestOf, Store, type StoreOptions } from '../../continuations/index.ts';
 import { keepAlive } from '../process/event-loop.ts';
 import { type ExitStatus, Process, type ProcessOptions, signalImports } from '../process/index.ts';
 import { Scheduler } from '../scheduler/index.ts';
@@ -30,7 +30,7 @@ export interface ProgramOptions {
   /** The export to run. */
   readonly entry: string;
   readonly args: readonly unknown[];
-  readonly frameLimit?: number | undefined;
+  readonly limits: StoreLimits;
   /** How many polls the program passes before the host's event loop has a turn. Default: as many as last some milliseconds. */
   readonly fuel?: number | undefined;
   /** In milliseconds. */
@@ -81,11 +81,14 @@ interface Guest {
   readonly close: () => void;
 }
 
+/** What a continuation may take of memory. */
+export type StoreLimits = Pick<StoreOptions, 'frameLimit' | 'stackLimit'>;
+
 function instantiate(
   module: WebAssembly.Module,
   world: World,
   io: Io,
-  { entry, args, frameLimit, timeout, signals, scheduling, onFailure }: ProgramOptions,
+  { entry, args, limits, timeout, signals, scheduling, onFailure }: ProgramOptions,
   wasi: (process: Process, scheduler: Scheduler | null) => Record<string, unknown>,
 ): Guest {
   let deadlocked: number | null = null;
@@ -122,7 +125,7 @@ function instantiate(
   };
   const process = new Process(options);
   const threads = scheduler === null ? null : new Threads(scheduler, process);
-  const store = new Store(frameLimit === undefined ? {} : { frameLimit });
+  const store = new Store(limits);
   const imports = { ...signalImports(process), ...threads?.imports, [WASI_MODULE]: wasi(process, scheduler) };
   const { instance, exports } =
     threads === null

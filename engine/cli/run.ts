@@ -11,7 +11,7 @@ import { parseDir } from './dirs.ts';
 import { inFile, readModule } from './input.ts';
 import { greenAtomics, PROCESS_OPTIONS, processTransform, transformForProcess } from './load.ts';
 import { duration, positive } from './options.ts';
-import { type Ending, runProgram } from './program.ts';
+import { type Ending, runProgram, type StoreLimits } from './program.ts';
 import { isScheduled, scheduling, THREAD_OPTIONS } from './threads.ts';
 import { isTimed, openTimeline, TIMELINE_OPTIONS } from './timeline.ts';
 import { exportedFunction, parseArguments, showResults } from './values.ts';
@@ -29,6 +29,7 @@ results are printed, one line each, with their types.
   --dir HOST[::GUEST]  a folder that the program may use, and what it calls it; may be repeated
   --timeout TIME       500ms, 2s, 1m: sends SIGTERM then, and SIGKILL a second later; exit status 124
   --frame-limit N      how many saved frames one continuation may have (default 1048576)
+  --stack-limit BYTES  how large they may be together (default 536870912)
   -h, --help           this text
 
 How the program is made interruptible:
@@ -38,6 +39,8 @@ How the program is made interruptible:
   --yield none         it computes without a break; signals reach it where it waits, and those of the terminal end it
   --fuel N             with fuel: lets signals in at every N-th poll, so that runs do not depend on the time
   --instrumenter NAME  frames (default), or binaryen: Binaryen's Asyncify pass
+  --depth heap         recursion is bounded by memory, not by the engine's stack: the default with fuel and epoch
+  --depth native       it is not: the default with none
   --optimize LEVEL     with binaryen: how hard its optimiser works, 0 to 3 (default 2)
 
 How its threads take turns, where it has any (it imports from "bobbin:threads", or was built for wasi-threads):
@@ -60,6 +63,7 @@ const OPTIONS = {
   env: { type: 'string', multiple: true, default: [] as string[] },
   dir: { type: 'string', multiple: true, default: [] as string[] },
   'frame-limit': { type: 'string' },
+  'stack-limit': { type: 'string' },
   ...PROCESS_OPTIONS,
   fuel: { type: 'string' },
   timeout: { type: 'string' },
@@ -67,6 +71,12 @@ const OPTIONS = {
   ...TIMELINE_OPTIONS,
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
+function storeLimits(values: { readonly [name in 'frame-limit' | 'stack-limit']?: string | undefined }): StoreLimits {
+  const frameLimit = positive('frame-limit', values['frame-limit']);
+  const stackLimit = positive('stack-limit', values['stack-limit']);
+  return { ...(frameLimit === undefined ? {} : { frameLimit }), ...(stackLimit === undefined ? {} : { stackLimit }) };
+}
+
 /** Options whose value is the next word. */
 const VALUED: ReadonlySet<string> = new Set(
   Object.entries(OPTIONS).flatMap(([name, { type }]) => (type === 'string' ? [`--${name}`] : [])),
@@ -88,7 +98,7 @@ export const command: Command = {
     const badVariable = values.env.find((entry) => !/^[^=]+=/.test(entry));
     if (badVariable !== undefined) throw new UsageError(`--env takes NAME=VALUE, not "${badVariable}"`);
     const folders = values.dir.map(parseDir);
-    const frameLimit = positive('frame-limit', values['frame-limit']);
+    const limits = storeLimits(values);
     const timeout = duration('timeout', values.timeout);
     const transform = processTransform(values);
     const fuel = positive('fuel', values.fuel);
@@ -97,7 +107,7 @@ export const command: Command = {
 
     const input = await readModule(path);
     if (input.transformed) checkUntouched(path, values);
-    const engine = new Engine(frameLimit === undefined ? {} : { frameLimit });
+    const engine = new Engine(limits);
     const module = await inFile(path, async () => {
       if (input.transformed) return engine.load(input.bytes);
       const how = { ...transform, ...greenAtomics(input.module) };
@@ -132,7 +142,7 @@ export const command: Command = {
         ? await runProgram(module.compiled, world, io, {
             entry: name,
             args: callArgs,
-            frameLimit,
+            limits,
             fuel,
             timeout,
             signals: host?.poll !== 'none',

@@ -11,6 +11,7 @@ import { inFile, readModule } from './input.ts';
 import {
   ATOMICS_OPTIONS,
   atomicsTransform,
+  depthTransform,
   PROCESS_OPTIONS,
   processTransform,
   transformForProcess,
@@ -37,6 +38,8 @@ without blocking the host: what bobbin run otherwise makes of a program each tim
                       which suspends one thread where the instruction would block all
   --shared-memories HOW
                       keep (default), or plain: shared memories become ordinary ones with the same limits
+  --depth heap        recursion is bounded by memory, not by the engine's stack: the default with --yield fuel or epoch
+  --depth native      it is not: the default without
   --explain           print which functions were instrumented, and why
   -h, --help          this text
 `;
@@ -84,7 +87,7 @@ export const command: Command = {
     const result = await inFile(path, () =>
       forProcess
         ? transformForProcess(input, how, io)
-        : transformModule(module, bytes, { linking, ...atomics, ...transparent }),
+        : transformModule(module, bytes, { linking, ...atomics, ...transparent, ...depthTransform(values) }),
     );
     writeFile(output, output.endsWith('.wat') ? await print(result.bytes) : result.bytes);
     if (values.explain) {

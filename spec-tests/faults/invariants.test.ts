@@ -79,7 +79,7 @@ describe('invariants', () => {
     const { checker, result } = run((view) => [view]);
     expect(result).toBe(0);
     expect(checker.violation).toBe(null);
-    const unused: CheckName[] = ['guest', 'start', 'unbalanced', 'caught', 'hostResumed', 'renewed'];
+    const unused: CheckName[] = ['guest', 'start', 'unbalanced', 'caught', 'hostResumed', 'renewed', 'based'];
     expect(Object.keys(CHECK).filter((name) => !checker.counts.has(name as CheckName))).toEqual(unused);
   });
 

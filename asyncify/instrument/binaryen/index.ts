@@ -36,6 +36,8 @@ export interface BinaryenOptions extends AtomicsOptions, TransparentOptions {
   readonly optimizeLevel?: 0 | 1 | 2 | 3;
   /** How much it prefers small code: 0 (default) to 2. */
   readonly shrinkLevel?: 0 | 1 | 2;
+  /** Only `native`: the pass unwinds activations, and enters them all again. */
+  readonly depth?: 'heap' | 'native';
   /** As for `transform`. */
   readonly brand?: Uint8Array;
   /** For tests: how bulk instructions are cut. */
@@ -77,6 +79,11 @@ function instrument(
   const optimizeLevel = level(options.optimizeLevel ?? 2, 3, 'optimizeLevel');
   const shrinkLevel = level(options.shrinkLevel ?? 0, 2, 'shrinkLevel');
   options.onProgress?.('analyse');
+  if (options.depth === 'heap') {
+    throw new RefusedError("depth that is bounded by memory: Binaryen's Asyncify pass re-enters all frames", {
+      offset: 0,
+    });
+  }
   const source = decode(bytes);
   refuseTransformed(source);
   refuseRuntimeTypes(source.recGroups);
@@ -107,9 +114,17 @@ function instrumentValid(
   const { yields } = options;
   const info = usesLegacyExceptions(valid) ? validate(lowerLegacyExceptions(valid)) : valid;
   checkNames(info.module);
-  if (yields === 'none') return instrumentHosted(binaryen, info, options, hostOf(info, options, null), levels, origins);
+  if (yields === 'none')
+    return instrumentHosted(
+      binaryen,
+      info,
+      options,
+      hostOf(info, { ...options, depth: 'native' }, null),
+      levels,
+      origins,
+    );
   const work = lowerWork(info, { poll: yields, linking: 'closed', references: false, ...bulkOption(options) });
-  const host = hostOf(work.info, options, work.points);
+  const host = hostOf(work.info, { ...options, depth: 'native' }, work.points);
   return inSource(work.origins, () =>
     instrumentHosted(binaryen, work.info, options, host, levels, inBoth(origins, work.origins)),
   );

@@ -81,6 +81,7 @@ export class Instrumenter {
     this.#lowering = new Lowering(this.#stubs, suspensions, {
       copies: true,
       suspending,
+      weights: null,
       yields: yields === null || poll === null ? null : { points: yields, poll },
     });
     this.#bodies = new Bodies(this.#lowering, this.#stubs, this.instrumented);

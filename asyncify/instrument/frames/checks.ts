@@ -50,6 +50,11 @@ export class Checks {
     this.at(asm, point, null, other, func);
   }
 
+  /** Emits a look at the running stack, which was made for activations of the host entry. */
+  based(asm: Asm): void {
+    this.running(asm, 'based');
+  }
+
   /** Emits a look at the continuation that a `switch` has consumed; its stack is in `other`. */
   consumed(asm: Asm, cont: LocalIdx, locals: Locals): void {
     const stack = locals.add(refType(T.stack, true));

@@ -4,6 +4,8 @@ import type { Instr, OpName } from '../../binary/opcodes.ts';
 import type { FuncIdx, LocalIdx, ValType } from '../../binary/types.ts';
 import { type Asm, EMPTY, type Label } from '../../lower/asm.ts';
 import type { WalkState } from '../../validate/index.ts';
+import type { PollCost } from '../polls.ts';
+import type { Counted } from './deep.ts';
 import type { Part } from './frame-code.ts';
 import type { Lowering } from './lowering.ts';
 import type { Operands } from './operands.ts';
@@ -36,6 +38,8 @@ export interface Unit {
   readonly resumes: ResumePoints;
   /** The locals that some resume point needs. */
   readonly saved: Set<number>;
+  /** Null: the function does not count what room is left on the native stack. */
+  readonly counted: Counted | null;
   /** A local of the translation's own, made when it is first asked for. */
   temp(name: string, type: ValType): LocalIdx;
 }
@@ -73,16 +77,25 @@ export class Constructs {
   #openArm(items: readonly Item[], startsWithFirst: boolean): void {
     this.#unit.resumes.openItems(items, startsWithFirst, (item) => this.#needsJoin(item));
     const [first] = items;
-    if (first?.kind !== 'point' || first.poll !== 'start') return;
+    if (first?.kind === 'point' && first.poll === 'start' && first.place === null) this.pollHere(first);
+  }
+
+  /** Emits a yield point that runs where it stands. */
+  pollHere(point: Point): void {
     for (const local of this.#unit.operands.localsBelow(this.#unit.operands.height)) this.#unit.saved.add(local);
-    this.#poll(first, -1);
-    this.#unit.resumes.reenter(first);
+    if (point.index < 0) this.#unit.resumes.pollEntry(point, this.#unit.counted, this.#cost(point, -1));
+    else this.#poll(point, -1);
+    this.#unit.resumes.reenter(point);
   }
 
   /** Emits a poll; `at` is the offset of the branch it stands before, if it does. */
   #poll(point: Point, at: number): void {
-    const { lowering, index, body, resumes } = this.#unit;
-    resumes.poll(point, lowering.yields?.points.cost(index, at, body[point.index]?.at ?? -1) ?? 1);
+    this.#unit.resumes.poll(point, this.#cost(point, at));
+  }
+
+  #cost(point: Point, at: number): PollCost {
+    const { lowering, index, body } = this.#unit;
+    return lowering.yields?.points.cost(index, at, body[point.index]?.at ?? -1) ?? 1;
   }
 
   /** The yield point at a branch, where it goes back to a loop that polls there. */

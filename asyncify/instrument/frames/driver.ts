@@ -4,7 +4,8 @@ import { Asm, type Label, Locals, valueBlock } from '../../lower/asm.ts';
 import type { Code } from '../../lower/build.ts';
 import { type CheckName, HOPS, UNWINDING } from '../../lower/interface.ts';
 import { FRAME, STACK, T } from '../../lower/runtime-types.ts';
-import { lastSaved } from './runtime.ts';
+import type { Deep } from './deep.ts';
+import { lastSaved, sizeOf } from './runtime.ts';
 import type { RuntimeState } from './state.ts';
 
 const STACK_REF = refType(T.stack, true);
@@ -30,9 +31,10 @@ export class Driver {
   readonly #next: LocalIdx;
   /** The level this driver runs at, in test builds. */
   readonly #level: LocalIdx | null;
+  readonly #deep: { readonly deep: Deep; readonly room: LocalIdx } | null;
   readonly #asm = new Asm();
 
-  constructor(state: RuntimeState) {
+  constructor(state: RuntimeState, deep: Deep | null) {
     this.#state = state;
     this.#locals = new Locals(state.exceptions ? 3 : 2);
     this.#caller = this.#locals.add(STACK_REF);
@@ -43,6 +45,7 @@ export class Driver {
     this.#frame = this.#locals.add(FRAME_REF);
     this.#next = this.#locals.add(FRAME_REF);
     this.#level = state.checks === null ? null : this.#locals.add('i32');
+    this.#deep = deep === null ? null : { deep, room: this.#locals.add('i32') };
   }
 
   code(): Code {
@@ -60,6 +63,7 @@ export class Driver {
     // A stack resumed again from the same place has its list already, and a reference stored costs more than a test.
     asm.get(this.#root).structGet(T.stack, STACK.handlers).get(table).do('ref.eq', 'i32.eqz').open('if');
     asm.get(this.#root).get(table).structSet(T.stack, STACK.handlers).close();
+    this.#deep?.deep.measure(asm, this.#deep.room);
     const step = asm.open('loop');
     if (this.#state.exceptions) this.#guardedStep(step);
     else this.#step(step, null);
@@ -110,6 +114,15 @@ export class Driver {
     const asm = this.#asm;
     asm.get(this.#running).get(this.#running).structGet(T.stack, STACK.depth).i32(1).do('i32.sub');
     asm.structSet(T.stack, STACK.depth);
+    this.#smaller();
+  }
+
+  /** Emits that `frame` is no longer on the running stack. */
+  #smaller(): void {
+    const asm = this.#asm;
+    asm.get(this.#running).get(this.#running).structGet(T.stack, STACK.size);
+    sizeOf(asm, this.#frame);
+    asm.do('i32.sub').structSet(T.stack, STACK.size);
   }
 
   #restoreCurrent(): void {
@@ -129,6 +142,7 @@ export class Driver {
     asm.get(this.#running).globalSet(state.shared('current')).close();
     asm.get(this.#running).structGet(T.stack, STACK.top).set(this.#frame);
     this.#check('entering');
+    this.#deep?.deep.give(asm, this.#deep.room);
     guard?.();
     asm.get(this.#frame).do('ref.as_non_null').get(this.#frame).structGet(T.frame, FRAME.fn).callRef(T.reenter);
     if (guard !== null) asm.close();
@@ -137,6 +151,7 @@ export class Driver {
     this.#returned(step);
     asm.close();
     this.#settleFrames();
+    this.#makeRoom(step);
     this.#captureRoot();
     this.#findTarget();
     this.#capture(step);
@@ -189,7 +204,20 @@ export class Driver {
       .op('ref.func', { func: build.declare(func) })
       .i32(0)
       .structNew(T.frame);
-    asm.structSet(T.stack, STACK.top).else();
+    asm.structSet(T.stack, STACK.top);
+    this.#smaller();
+    asm.else();
+  }
+
+  /** Where nothing suspends and only room is made: goes on, or has those outward of it unwind as well. */
+  #makeRoom(step: Label): void {
+    if (this.#deep === null) return;
+    const asm = this.#asm;
+    const { deep, room } = this.#deep;
+    deep.passed(asm, { running: this.#running, root: this.#root, room }, () => asm.br(step), {
+      restore: () => this.#restoreCurrent(),
+      end: () => asm.i32(0).null(T.stack).do('return'),
+    });
   }
 
   /** The way most suspensions take: out of a single stack, to the `resume` that runs it. */

@@ -4,7 +4,7 @@ import { RefusedError } from '../../errors.ts';
 import { Asm, type Locals } from '../../lower/asm.ts';
 import type { Code } from '../../lower/build.ts';
 import { UNWINDING } from '../../lower/interface.ts';
-import { CATCHES, FRAME, STACK, T } from '../../lower/runtime-types.ts';
+import { FRAME, frameSize, POINT, STACK, T } from '../../lower/runtime-types.ts';
 import type { Lowering } from './lowering.ts';
 import { frameType } from './stubs.ts';
 
@@ -13,11 +13,12 @@ const MAX_SAVED = 9_990;
 
 /**
  * What a translated function is for. `whole`: it is called and re-entered. `first`: it is only called; `again` is what will be
- * re-entered. `again`: it is only re-entered, and finds its frame there.
+ * re-entered; `counted`: it is this function, which has a parameter more than its source, and what the program calls hands it on.
+ * `again`: it is only re-entered, and finds its frame there.
  */
 export type Part =
   | { readonly kind: 'whole' }
-  | { readonly kind: 'first'; readonly again: FuncIdx }
+  | { readonly kind: 'first'; readonly again: FuncIdx; readonly counted: FuncIdx | null }
   | { readonly kind: 'again'; readonly self: FuncIdx };
 
 /** A translated body that ends by falling through to the code that saves its frame. */
@@ -39,8 +40,6 @@ export interface Unwindable {
   readonly point: LocalIdx;
   /** Holds the resume point of the frame to be saved. */
   readonly left: LocalIdx;
-  /** Whether some resume point lies in a `try_table`. */
-  readonly anyCatches: boolean;
   readonly part: Part;
 }
 
@@ -63,7 +62,7 @@ export function withFrame(lowering: Lowering, func: Unwindable): Code {
   const asm = new Asm();
   if (part.kind === 'first') {
     asm.pushAll(func.body);
-    saveNew(lowering, asm, func, type, saved);
+    saveNew(lowering, asm, func, type, types, saved);
   } else {
     const frame = locals.add(refType(type, true));
     asm.pushAll(func.body.slice(0, func.entry));
@@ -71,7 +70,7 @@ export function withFrame(lowering: Lowering, func: Unwindable): Code {
     asm.pushAll(func.body.slice(func.entry));
     if (part.kind === 'whole') {
       asm.get(frame).do('ref.is_null').open('if');
-      saveNew(lowering, asm, func, type, saved);
+      saveNew(lowering, asm, func, type, types, saved);
       asm.else();
     }
     keep(lowering, asm, func, { type, types, saved, frame });
@@ -102,9 +101,7 @@ function read(lowering: Lowering, asm: Asm, func: Unwindable, { type, types, sav
   const { state } = lowering;
   asm.globalGet(state.shared('current')).structGet(T.stack, STACK.top).cast(refType(type, false)).tee(frame);
   state.checks?.at(asm, 'entered', null, frame, reentryOf(lowering, func));
-  asm.structGet(type, FRAME.point);
-  if (func.anyCatches) asm.i32(~CATCHES).do('i32.and');
-  asm.set(func.point);
+  asm.structGet(type, FRAME.point).i32(POINT).do('i32.and').set(func.point);
   for (const [index, local] of saved.entries()) {
     asm.get(frame).structGet(type, FRAME.locals + index);
     const declared = types[index] as ValType;
@@ -114,11 +111,20 @@ function read(lowering: Lowering, asm: Asm, func: Unwindable, { type, types, sav
 }
 
 /** Emits the saving of a new frame. */
-function saveNew(lowering: Lowering, asm: Asm, func: Unwindable, type: TypeIdx, saved: readonly LocalIdx[]): void {
+function saveNew(
+  lowering: Lowering,
+  asm: Asm,
+  func: Unwindable,
+  type: TypeIdx,
+  types: readonly ValType[],
+  saved: readonly LocalIdx[],
+): void {
   asm
     .null(T.frame)
     .op('ref.func', { func: reentryOf(lowering, func) })
-    .get(func.left);
+    .get(func.left)
+    .i32(frameSize(types))
+    .do('i32.or');
   for (const local of saved) asm.get(local);
   asm.structNew(type).call(lowering.stubs.runtime.save);
 }
@@ -130,9 +136,9 @@ function reentryOf({ build, stubs }: Lowering, { part, index, type }: Unwindable
 }
 
 /** Emits the saving in the frame that was read back. */
-function keep({ state }: Lowering, asm: Asm, func: Unwindable, { type, saved, frame }: Frame): void {
+function keep({ state }: Lowering, asm: Asm, func: Unwindable, { type, types, saved, frame }: Frame): void {
   asm.i32(UNWINDING.kept).globalSet(state.shared('unwinding'));
-  asm.get(frame).get(func.left).structSet(type, FRAME.point);
+  asm.get(frame).get(func.left).i32(frameSize(types)).do('i32.or').structSet(type, FRAME.point);
   for (const [index, local] of saved.entries()) {
     asm.get(frame).get(local);
     asm.structSet(type, FRAME.locals + index);

@@ -10,12 +10,14 @@ import { T } from '../../lower/runtime-types.ts';
 import { type Observer, type WalkState, walkFunction } from '../../validate/index.ts';
 import { calls } from './checks.ts';
 import { Constructs } from './constructs.ts';
+import type { Counted } from './deep.ts';
 import { type Part, withFrame } from './frame-code.ts';
 import type { Ended, Lowering, ResumeInstr } from './lowering.ts';
 import { Operands } from './operands.ts';
 import { leaves, opens, type Point, type Points } from './points.ts';
 import { type Prepared, prepare } from './prepare.ts';
 import { ResumePoints } from './resume-points.ts';
+import type { RuntimeState } from './state.ts';
 import { nullable } from './stubs.ts';
 
 /** Engines' limits on a function, with room for what goes around a body: 7,654,321 bytes and 50,000 locals in V8. */
@@ -33,11 +35,48 @@ const SPLIT = 100;
 export function translateFunction(lowering: Lowering, index: FuncIdx): Code {
   const prepared = prepare(lowering, index);
   const { func, points } = prepared;
-  const translate = (part: Part): Code => new FunctionTranslator(lowering, prepared, part).translate();
-  if (!lowering.copies || !points.polls.has(-1) || func.body.length > SPLIT) return translate({ kind: 'whole' });
+  const translator = (part: Part): FunctionTranslator => new FunctionTranslator(lowering, prepared, part);
+  const isSplit = lowering.copies && points.polls.has(-1) && func.body.length <= SPLIT;
+  if (!isSplit) return translator({ kind: 'whole' }).translate();
   const again = lowering.build.addFunc(lowering.build.type(func.type), `${index} re-entered`);
-  lowering.build.define(again, translate({ kind: 'again', self: again }));
-  return translate({ kind: 'first', again });
+  lowering.build.define(again, translator({ kind: 'again', self: again }).translate());
+  const weight = lowering.weights?.get(index);
+  if (weight === undefined || !callsItself(func, index)) {
+    return translator({ kind: 'first', again, counted: null }).translate();
+  }
+  const { build, state } = lowering;
+  const { params, results } = build.signature(func.type);
+  const counted = build.addFunc(build.funcType([...params, 'i32'], results), `${index} with room`);
+  const first = translator({ kind: 'first', again, counted });
+  build.define(counted, roomAsParameter(first.translate(), params.length, first.room));
+  return handingOn(state, params.length, counted, weight);
+}
+
+function callsItself({ body }: Func, index: FuncIdx): boolean {
+  return body.some((instr) => (instr.op === 'call' || instr.op === 'return_call') && instr.func === index);
+}
+
+/** The code with one of its locals as its last parameter. */
+function roomAsParameter({ locals, body }: Code, params: number, room: LocalIdx): Code {
+  const moved = (local: LocalIdx): LocalIdx => {
+    if (local === room) return params as LocalIdx;
+    return local >= params && local < room ? ((local + 1) as LocalIdx) : local;
+  };
+  return {
+    locals: locals.filter((_, index) => params + index !== room),
+    body: body.map((instr) => ('local' in instr ? { ...instr, local: moved(instr.local) } : instr)),
+  };
+}
+
+/** What the program calls of a function that is handed the room that is left. */
+function handingOn(state: RuntimeState, params: number, counted: FuncIdx, weight: number): Code {
+  const locals = new Locals(params);
+  const room = locals.add('i32');
+  const asm = new Asm();
+  for (let index = 0; index < params; index++) asm.get(index as LocalIdx);
+  asm.globalGet(state.shared('room')).tee(room).i32(weight).do('i32.sub').call(counted);
+  asm.get(room).globalSet(state.shared('room'));
+  return { locals: locals.declared, body: asm.out };
 }
 
 /**
@@ -60,6 +99,7 @@ class FunctionTranslator {
   readonly #resumes: ResumePoints;
   readonly #constructs: Constructs;
   readonly #saved = new Set<number>();
+  readonly #counted: Counted | null;
   readonly #temps = new Map<string, LocalIdx>();
   /** Nesting of constructs opened in dead code; -1: live. */
   #dead = -1;
@@ -80,6 +120,12 @@ class FunctionTranslator {
     for (const type of this.#localTypes.slice(params.length)) this.#locals.add(nullable(type));
     this.#operands = new Operands(this.#asm, this.#locals);
     if (points.count > 0) for (const local of live) this.#saved.add(local);
+    const weight = part.kind === 'again' ? undefined : lowering.weights?.get(index);
+    const passed = part.kind === 'first' && part.counted !== null;
+    this.#counted =
+      weight === undefined || !points.polls.has(-1)
+        ? null
+        : { kind: passed ? 'passed' : 'shared', room: this.#temp('room', 'i32'), weight };
     this.#resumes = new ResumePoints(
       this.#asm,
       lowering,
@@ -97,8 +143,15 @@ class FunctionTranslator {
       operands: this.#operands,
       resumes: this.#resumes,
       saved: this.#saved,
+      counted: this.#counted,
       temp: (name, type) => this.#temp(name, type),
     });
+  }
+
+  /** Where it has the room that is left on the native stack. @throws RangeError where it does not count it */
+  get room(): LocalIdx {
+    if (this.#counted === null) throw new RangeError('the function does not count');
+    return this.#counted.room;
   }
 
   translate(): Code {
@@ -107,6 +160,9 @@ class FunctionTranslator {
     if (this.#part.kind !== 'again') {
       this.#lowering.state.checks?.guest(this.#asm, count > 0 && this.#part.kind === 'whole');
     }
+    if (this.#counted?.kind === 'shared') {
+      this.#asm.globalGet(this.#lowering.state.shared('room')).set(this.#counted.room);
+    }
     if (count > 0) this.#resumes.begin();
     this.#constructs.begin(this.#results);
     const { info } = this.#lowering;
@@ -114,7 +170,9 @@ class FunctionTranslator {
     walkFunction(info, this.#index - info.importedFuncs, observer, body);
     if (this.#dead < 0) this.#operands.flush();
     if (count === 0) return { locals: this.#locals.declared, body: this.#asm.out };
-    this.#asm.close().do('return').close();
+    this.#asm.close();
+    this.#giveBack();
+    this.#asm.do('return').close();
     return withFrame(this.#lowering, {
       index: this.#index,
       type: this.#func.type,
@@ -128,8 +186,35 @@ class FunctionTranslator {
       point: this.#resumes.point,
       left: this.#resumes.left,
       part: this.#part,
-      anyCatches: this.#points.anyCatches,
     });
+  }
+
+  /** Emits, where the function is left: what it took of the native stack is free again. */
+  #giveBack(): void {
+    if (this.#counted?.kind === 'shared') this.#setRoom(this.#counted);
+  }
+
+  /** Emits, before a call: those that it calls see what room there is. */
+  #show(): void {
+    if (this.#counted?.kind === 'passed') this.#setRoom(this.#counted);
+  }
+
+  #setRoom({ room }: Counted): void {
+    this.#asm.get(room).globalSet(this.#lowering.state.shared('room'));
+  }
+
+  /** Emits a call, of a function that may call others that count. */
+  #call(instr: Instr): void {
+    const { counted } = { counted: null, ...this.#part };
+    if (this.#counted !== null && counted !== null && 'func' in instr && instr.func === this.#index) {
+      this.#asm.get(this.#counted.room);
+      // A tail call takes the place of this activation.
+      if (instr.op === 'call') this.#asm.i32(this.#counted.weight).do('i32.sub');
+      this.#asm.push({ ...instr, func: counted } as Instr);
+      return;
+    }
+    this.#show();
+    this.#asm.push(this.#lowering.simple(instr));
   }
 
   #temp(name: string, type: ValType): LocalIdx {
@@ -157,6 +242,8 @@ class FunctionTranslator {
   #instr(instr: Instr, index: number, state: WalkState): void {
     const { op } = instr;
     this.#checkSize(instr);
+    const entry = this.#points.polls.get(-1);
+    if (entry !== undefined && entry.place === index) this.#constructs.pollHere(entry);
     if (this.#dead >= 0) {
       if (opens(op)) this.#dead++;
       else if (this.#dead > 0) {
@@ -233,7 +320,9 @@ class FunctionTranslator {
       return;
     }
     this.#operands.flush();
-    this.#asm.push(this.#relabel(this.#lowering.simple(instr)));
+    if (op === 'return' || op.startsWith('return_call')) this.#giveBack();
+    if (op.startsWith('return_call')) this.#call(instr);
+    else this.#asm.push(this.#relabel(this.#lowering.simple(instr)));
     if (calls(op)) this.#lowering.state.checks?.guest(this.#asm, false);
     if (instr.op === 'local.tee' && instr.local >= this.#params.length && this.#nonNull(instr.local)) {
       this.#asm.do('ref.as_non_null');
@@ -255,6 +344,7 @@ class FunctionTranslator {
   }
 
   #emitResume(instr: ResumeInstr): Ended {
+    this.#show();
     const ended = { outcome: this.#temp('outcome', 'i32'), captured: this.#temp('captured', refType(T.stack, true)) };
     this.#lowering.resume(this.#asm, instr, this.#continuation(instr.type));
     this.#asm.set(ended.captured).set(ended.outcome);
@@ -314,7 +404,7 @@ class FunctionTranslator {
         return;
       }
       default: {
-        asm.push(this.#lowering.simple(instr));
+        this.#call(instr);
         this.#resumes.leaveIf(point, unwinds === 'shared');
         runtime.checks?.guest(asm, false);
         this.#operands.setSpilled(low, results);

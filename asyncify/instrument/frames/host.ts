@@ -91,7 +91,7 @@ export class HostInterface {
 
   /** `(params) -> (ref $cont)`: a continuation that will call the function. */
   #start(target: FuncIdx): FuncIdx {
-    const { build, state, stubs } = this.#lowering;
+    const { build, state } = this.#lowering;
     const { params, results } = build.signature(this.#lowering.typeOf(target));
     const type = frameType(build, params);
     const enter = build.addFunc(T.reenter, `run ${target}`);
@@ -123,7 +123,7 @@ export class HostInterface {
       .i32(0);
     pushParams(asm, params);
     asm.structNew(type);
-    stubs.newStack(asm);
+    state.newStackOf(asm);
     asm.structNew(T.cont);
     build.define(func, { locals: [], body: asm.out });
     return func;
@@ -223,7 +223,7 @@ export class HostInterface {
 
   #entry(drive: FuncIdx, params: readonly ValType[]): FuncIdx {
     const { build, state, stubs } = this.#lowering;
-    const guarded = stubs.guardedEntry(drive, { params, results: ['i32', STACK_REF] }, 'resume', 'hostResumed');
+    const guarded = stubs.guardedEntry(drive, { params, results: ['i32', STACK_REF] }, 'resume', 'hostResumed', false);
     // What an engine lets through of JavaScript's values as it is: it checks other references outside of the caller's code.
     const outer = params.map((): ValType => refType('extern', true));
     const func = build.addFunc(build.funcType(outer, ['i32']), 'host resume');

@@ -24,6 +24,8 @@ interface Frame {
 export interface PointTest {
   isPoint(index: number): boolean;
   isPolled(index: number): boolean;
+  /** The instruction that the function's own yield point is before. */
+  readonly entry: number;
 }
 
 /** The locals that are live at one resume point at least: those a frame has to save. */
@@ -81,8 +83,13 @@ class Backward {
 
   /** One pass from the end to the start; true where a loop's head has more live than the pass before assumed. */
   run(): boolean {
-    for (let index = this.#body.length - 1; index >= 0; index--) this.#step(this.#body[index] as Instr, index);
-    if (this.#points.isPolled(-1)) this.#save();
+    const { entry } = this.#points;
+    const polled = this.#points.isPolled(-1);
+    for (let index = this.#body.length - 1; index >= 0; index--) {
+      this.#step(this.#body[index] as Instr, index);
+      if (polled && index === entry) this.#save();
+    }
+    if (polled && entry >= this.#body.length) this.#save();
     return this.#changed;
   }
 

@@ -33,14 +33,21 @@ export class Lowering {
   readonly suspending: ReadonlySet<FuncIdx>;
 
   /** Where and how functions poll; null: they do not. */
-  readonly yields: { readonly points: YieldPoints; readonly poll: Poll } | null;
+  readonly yields: { readonly points: YieldPoints; readonly poll: Poll | 'none' } | null;
+  /** How much of the native stack the functions take that count it; null: none does. */
+  readonly weights: ReadonlyMap<FuncIdx, number> | null;
 
   /** Whether functions may be there twice, for speed. */
   readonly copies: boolean;
 
-  constructor(stubs: Stubs, suspensions: Suspensions, host: Pick<Lowering, 'suspending' | 'yields' | 'copies'>) {
+  constructor(
+    stubs: Stubs,
+    suspensions: Suspensions,
+    host: Pick<Lowering, 'suspending' | 'yields' | 'copies' | 'weights'>,
+  ) {
     this.copies = host.copies;
     this.suspending = host.suspending;
+    this.weights = host.weights;
     this.yields = host.yields;
     this.stubs = stubs;
     this.state = stubs.state;

@@ -1,5 +1,6 @@
 import type { Expr } from '../../binary/module.ts';
 import type { Instr, OpName } from '../../binary/opcodes.ts';
+import { entryPlace } from './entry-place.ts';
 
 /** A place where a function may be re-entered, or a construct that holds such places, in source order. */
 export type Item = Point | Construct;
@@ -13,6 +14,8 @@ export interface Point {
    * its loop. The latter resumes in front of the loop, so that the loop itself has no jump on the resume point.
    */
   readonly poll: 'start' | 'back' | null;
+  /** For the yield point at the function's entry, where that is not the start of its construct: what instruction it is before. */
+  readonly place: number | null;
   /** Number of the resume point, from 1. */
   readonly id: number;
   /** Whether a `try_table` of this function encloses it. */
@@ -43,8 +46,6 @@ export interface Points {
   readonly at: ReadonlyMap<number, Item>;
   readonly polls: ReadonlyMap<number, Point>;
   readonly count: number;
-  /** Whether some point lies in a `try_table`. */
-  readonly anyCatches: boolean;
 }
 
 const LEAVES: ReadonlySet<OpName> = new Set([
@@ -100,28 +101,27 @@ export function findPoints(
   const root = construct(-1, 'block', 1);
   const stack: { construct: Construct; tries: number; loops: number }[] = [{ construct: root, tries: 0, loops: 0 }];
   let count = 0;
-  let anyCatches = false;
   const all: Point[] = [];
-  const newPoint = (index: number, poll: Point['poll'], catches: boolean): Point => {
+  const newPoint = (index: number, poll: Point['poll'], catches: boolean, place: number | null = null): Point => {
     const resets = (stack.at(-1)?.loops ?? 0) > 0;
-    const point: Point = { kind: 'point', index, poll, id: ++count, catches, resets };
+    const point: Point = { kind: 'point', index, poll, place, id: ++count, catches, resets };
     all.push(point);
     return point;
   };
   const poll = (polled: Construct, kind: 'start' | 'back', into: Construct, tries: number): void => {
     if (!isPolled(polled.index)) return;
     const point = newPoint(polled.index, kind, tries > 0);
-    anyCatches ||= point.catches;
     into.items.push(point);
     polls.set(polled.index, point);
     if (kind === 'back') polled.back = point;
   };
   const simple = simpleLoops(body);
-  const entry = leadingBlocks(body);
+  const start = leadingBlocks(body);
+  const entry = isPolled(-1) ? entryPlace(body, start) : start;
   // Behind the blocks that the body starts with, so that one jump is enough for that point and theirs.
   const pollEntry = (into: Construct): void => {
     if (!isPolled(-1)) return;
-    const point = newPoint(-1, 'start', false);
+    const point = newPoint(-1, 'start', false, entry === start ? null : entry);
     into.items.push(point);
     polls.set(-1, point);
   };
@@ -159,7 +159,6 @@ export function findPoints(
       dead = 0;
     } else if (unwinds(instr)) {
       const point = newPoint(index, null, top.tries > 0);
-      anyCatches ||= point.catches;
       top.construct.items.push(point);
       at.set(index, point);
     }
@@ -176,7 +175,7 @@ export function findPoints(
       construct.op !== 'if' &&
       first.index === construct.index + 1;
   }
-  return { root, at, polls, count, anyCatches };
+  return { root, at, polls, count };
 }
 
 /** How many blocks without parameters a body starts with; those that it ends in do not count. */

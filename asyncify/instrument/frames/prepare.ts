@@ -31,6 +31,7 @@ export function prepare({ info, suspensions, yields }: Lowering, index: FuncIdx)
   const live = liveAtPoints(body, params.length + source.locals.length, {
     isPoint: (at) => points.at.get(at)?.kind === 'point',
     isPolled: (at) => points.polls.has(at),
+    entry: points.polls.get(-1)?.place ?? 0,
   });
   return { index, func: { ...source, body }, points, live };
 }

@@ -1,7 +1,8 @@
-import type { LocalIdx } from '../../binary/types.ts';
+import type { FuncIdx, LocalIdx } from '../../binary/types.ts';
 import type { Asm, Label } from '../../lower/asm.ts';
 import { CATCHES } from '../../lower/runtime-types.ts';
 import type { PollCost } from '../polls.ts';
+import type { Counted } from './deep.ts';
 import { dispatch, jump, type Target } from './dispatch.ts';
 import type { Part } from './frame-code.ts';
 import type { Lowering } from './lowering.ts';
@@ -139,12 +140,32 @@ export class ResumePoints {
 
   /** Emits a poll, and a suspension to the host where it says so. */
   poll(point: Point, cost: PollCost): void {
+    const { stubs, yields } = this.#lowering;
+    if (yields === null || yields.poll === 'none') return;
+    this.#lowering.asks(this.#asm, cost);
+    this.#suspendIf(point, stubs.runtime.yield);
+  }
+
+  /** Emits the poll at the function's entry, which may look for room on the native stack as well. */
+  pollEntry(point: Point, counted: Counted | null, cost: PollCost): void {
+    const { stubs, yields } = this.#lowering;
+    const { deep } = stubs.runtime;
+    if (counted === null || deep === null) {
+      this.poll(point, cost);
+      return;
+    }
+    const poll = yields?.poll ?? 'none';
+    deep.condition(this.#asm, counted, poll === 'none' ? null : () => this.#lowering.asks(this.#asm, cost));
+    this.#suspendIf(point, deep.entered(poll), () => deep.left(this.#asm, counted));
+  }
+
+  #suspendIf(point: Point, suspend: FuncIdx, push: () => void = () => {}): void {
     const asm = this.#asm;
-    this.#lowering.asks(asm, cost);
     asm.openUnlikely();
     this.#name(point);
+    push();
     asm
-      .call(this.#lowering.stubs.runtime.yield)
+      .call(suspend)
       .brIf(this.#save as Label)
       .close();
   }

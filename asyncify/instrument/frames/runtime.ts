@@ -3,7 +3,8 @@ import { refType } from '../../binary/types.ts';
 import { Asm, Locals } from '../../lower/asm.ts';
 import { HOPS, UNWINDING } from '../../lower/interface.ts';
 import { once } from '../../lower/once.ts';
-import { CONT, FRAME, HANDLER, STACK, T } from '../../lower/runtime-types.ts';
+import { CONT, FRAME, HANDLER, SIZE, STACK, T } from '../../lower/runtime-types.ts';
+import { Deep } from './deep.ts';
 import { Driver } from './driver.ts';
 import type { RuntimeState } from './state.ts';
 
@@ -20,9 +21,12 @@ export class Runtime {
   readonly state: RuntimeState;
   /** Functions by name, each made when it is first needed. */
   readonly #once = once<FuncIdx>();
+  /** Null: activations stay on the native stack, however full it gets. */
+  readonly deep: Deep | null;
 
   constructor(state: RuntimeState) {
     this.state = state;
+    this.deep = state.deep ? new Deep(this) : null;
   }
 
   /** `[(ref null $cont)] -> [(ref $stack)]`: consumes a continuation object. Traps on null and on a consumed one. */
@@ -157,7 +161,13 @@ export class Runtime {
       asm.globalGet(state.shared('current')).set(stack);
       asm.get(stack).get(stack).structGet(T.stack, STACK.depth).i32(1).do('i32.add').structSet(T.stack, STACK.depth);
       asm.get(stack).structGet(T.stack, STACK.depth).globalGet(state.frameLimit).do('i32.gt_u').openUnlikely();
-      state.trap(asm, 'exhausted');
+      this.#exhausted(asm);
+      asm.close();
+      asm.get(stack).get(stack).structGet(T.stack, STACK.size);
+      sizeOf(asm, frame);
+      asm.do('i32.add').structSet(T.stack, STACK.size);
+      asm.get(stack).structGet(T.stack, STACK.size).globalGet(state.stackLimit).do('i32.gt_u').openUnlikely();
+      this.#exhausted(asm);
       asm.close();
       asm.globalGet(state.shared('unwinding')).i32(UNWINDING.begun).do('i32.eq').open('if');
       asm.i32(UNWINDING.saved).globalSet(state.shared('unwinding'));
@@ -174,6 +184,14 @@ export class Runtime {
       build.define(func, { locals: locals.declared, body: asm.out });
       return func;
     });
+  }
+
+  /** Emits the trap of a stack that is too large; nothing is being unwound any more. */
+  #exhausted(asm: Asm): void {
+    const { state } = this;
+    asm.i32(UNWINDING.no).globalSet(state.shared('unwinding'));
+    if (state.linking === 'linked') asm.i32(0).globalSet(state.unwinding);
+    state.trap(asm, 'exhausted');
   }
 
   /** `[exnref (ref null $cont) (ref null $handler)]`: drives it with an exception; a null exnref traps before all else. */
@@ -210,11 +228,24 @@ export class Runtime {
       const { build, exceptions } = this.state;
       const params = [refType(T.stack, false), HANDLERS, ...(exceptions ? [EXN] : [])];
       const func = build.addFunc(build.funcType(params, ['i32', STACK_REF]), 'drive');
-      build.define(func, new Driver(this.state).code());
+      build.define(func, new Driver(this.state, this.deep).code());
       return func;
     });
   }
 }
+
+/** Emits the size of a frame: `[] -> [i32]`, in FRAME_UNITs. */
+export function sizeOf(asm: Asm, frame: LocalIdx): void {
+  const point = (): Asm => asm.get(frame).structGet(T.frame, FRAME.point);
+  point()
+    .i32(SIZE.shift)
+    .do('i32.shr_u')
+    .i32((1 << SIZE.bits) - 1)
+    .do('i32.and');
+  point().i32(SIZE.doublings).do('i32.shr_u').i32(DOUBLINGS).do('i32.and', 'i32.shl');
+}
+/** The bits of SIZE.doublings; the highest is that of CATCHES. */
+const DOUBLINGS = 7;
 
 /** Emits `frame` = the frame of the running stack that was saved last. */
 export function lastSaved(state: RuntimeState, asm: Asm, stack: LocalIdx, frame: LocalIdx): void {

@@ -8,6 +8,7 @@ import { zero } from '../../lower/dummies.ts';
 import {
   EPOCH_IMPORT,
   EPOCH_PAGES,
+  NATIVE_STACK_IMPORT,
   PROCESS_IMPORTS,
   SHARED_GLOBALS,
   type SharedName,
@@ -32,6 +33,8 @@ export interface StateOptions {
   readonly poll?: Poll | null;
   /** Calls of imports of this module can be suspended. */
   readonly suspending?: boolean;
+  /** Activations are turned into frames before the native stack is full. */
+  readonly deep?: boolean;
   /** This is a test build. */
   readonly checks?: boolean;
 }
@@ -50,6 +53,8 @@ export class RuntimeState {
   readonly poll: Poll | null;
   /** Whether calls of imports can be suspended: this module's, or those of others that it is linked with. */
   readonly suspendsCalls: boolean;
+  /** Whether activations are turned into frames before the native stack is full. */
+  readonly deep: boolean;
   /** The slots of references there are so far. */
   readonly referenceSlots = new Set<GlobalIdx>();
 
@@ -59,6 +64,7 @@ export class RuntimeState {
     this.poll = more.poll ?? null;
     this.suspendsCalls = more.suspending === true || linking === 'linked';
     this.exceptions = exceptions;
+    this.deep = more.deep === true;
     this.#epochWord = epochWord;
     this.checks = more.checks === true ? new Checks(this) : null;
   }
@@ -125,6 +131,14 @@ export class RuntimeState {
     }
     return func;
   }
+  /** Emits a new stack with the frame on the operand stack. */
+  newStackOf(asm: Asm): void {
+    asm.null(T.stack).null(T.handler).null(T.stack).i32(1).i32(0).structNew(T.stack);
+  }
+  /** Emits a new stack without frames. */
+  newStack(asm: Asm): void {
+    asm.op('struct.new_default', { type: T.stack });
+  }
 
   shared(name: SharedName): GlobalIdx {
     const type = SHARED_GLOBALS[name];
@@ -148,8 +162,17 @@ export class RuntimeState {
   get reentering(): GlobalIdx {
     return this.build.addGlobal({ type: 'i32', mutable: true }, [zero('i32')], 'reentering');
   }
+  /** How large the frames of a stack may be, in FRAME_UNITs. */
+  get stackLimit(): GlobalIdx {
+    return this.build.importGlobal('stack-limit', { type: 'i32', mutable: false });
+  }
   get frameLimit(): GlobalIdx {
     return this.build.importGlobal('frame-limit', { type: 'i32', mutable: false });
+  }
+
+  /** How many bytes of native stack activations may take. */
+  get nativeStack(): GlobalIdx {
+    return this.build.importGlobal(NATIVE_STACK_IMPORT, { type: 'i32', mutable: false });
   }
 
   #trap: FuncIdx | null = null;

@@ -3,9 +3,10 @@ import { isRef, refType } from '../../binary/types.ts';
 import { Asm, type Label, Locals, made, valueBlock } from '../../lower/asm.ts';
 import type { Build } from '../../lower/build.ts';
 import { Dummies } from '../../lower/dummies.ts';
-import { type CheckName, hostFlag } from '../../lower/interface.ts';
+import { BASE, type CheckName, hostFlag } from '../../lower/interface.ts';
 import { once } from '../../lower/once.ts';
 import { CONT, FRAME, STACK, T } from '../../lower/runtime-types.ts';
+import type { Deep } from './deep.ts';
 import { Runtime, takeContinuation } from './runtime.ts';
 import type { RuntimeState } from './state.ts';
 
@@ -89,11 +90,6 @@ export class Stubs {
     });
   }
 
-  /** Emits a new stack with the frame on the operand stack. */
-  newStack(asm: Asm): void {
-    asm.null(T.stack).null(T.handler).null(T.stack).i32(1).structNew(T.stack);
-  }
-
   /**
    * `resume` of a continuation of a source type: `[(ref null $ct) (ref null $handler)] -> [i32 (ref null $stack)]`, see
    * Runtime.drive. One that has not run yet gets its stack here.
@@ -117,7 +113,7 @@ export class Stubs {
       const source = this.#contType(cont).func;
       asm.get(self).structGet(type, CONT.body).globalSet(this.#bodyGlobal(source));
       asm.globalGet(this.#startFrame(source));
-      this.newStack(asm);
+      state.newStackOf(asm);
       asm.set(stack);
       state.checks?.at(asm, 'fresh', stack);
       asm.close();
@@ -154,7 +150,7 @@ export class Stubs {
         .op('ref.func', { func: build.declare(this.#startBound(source, frame)) })
         .i32(0);
       asm.get(self).structGet(type, CONT.body).structNew(frame);
-      this.newStack(asm);
+      state.newStackOf(asm);
       asm.structSet(type, CONT.stack).close().get(self);
       build.define(func, { locals: [], body: asm.out });
       return func;
@@ -311,11 +307,11 @@ export class Stubs {
 
   /** What the host calls: the code behind it sees an empty stack chain, and nothing a trap left behind. */
   hostEntry(target: FuncIdx, source: TypeIdx, name: string): FuncIdx {
-    return this.guardedEntry(target, this.state.build.signature(source), `host entry ${name}`, 'hostLeft');
+    return this.guardedEntry(target, this.state.build.signature(source), `host entry ${name}`, 'hostLeft', true);
   }
 
-  /** The same for a function that has no source type. */
-  guardedEntry(target: FuncIdx, signature: Signature, name: string, left: CheckName): FuncIdx {
+  /** The same for a function that has no source type. `canUnwind`: it is not a driver. */
+  guardedEntry(target: FuncIdx, signature: Signature, name: string, left: CheckName, canUnwind: boolean): FuncIdx {
     return this.#once(`host entry ${target}`, () => {
       const { state } = this;
       const func = state.build.addFunc(state.build.funcTypeOf(target, signature), name);
@@ -324,16 +320,37 @@ export class Stubs {
       const saved = this.#saveChain(asm, locals);
       this.reset(asm);
       state.checks?.running(asm, 'hostEntered');
+      const { deep } = this.runtime;
+      const given = deep === null ? null : { base: locals.add('i32'), room: locals.add('i32') };
+      if (given !== null) deep?.enter(asm, given);
       const restore = (): void => {
         state.checks?.running(asm, left);
+        if (given !== null) deep?.exit(asm, given);
         this.#restoreChain(asm, saved);
       };
       this.#guarded(asm, signature.results, restore, () => {
         pushParams(asm, signature.params);
         asm.call(target);
+        if (deep !== null && canUnwind) this.#goOn(asm, locals, deep, signature.results);
       });
       state.build.define(func, { locals: locals.declared, body: asm.out });
       return func;
+    });
+  }
+
+  /** Emits, after what the host entry has called: if that has unwound, it is gone on with as frames. */
+  #goOn(asm: Asm, locals: Locals, deep: Deep, results: readonly ValType[]): void {
+    const { state } = this;
+    const kept = results.map((type) => locals.add(nullable(type)));
+    for (const local of [...kept].reverse()) asm.set(local);
+    asm.globalGet(state.shared('unwinding')).openUnlikely();
+    asm.call(deep.goOn);
+    state.load(asm, results);
+    for (const local of [...kept].reverse()) asm.set(local);
+    asm.close();
+    results.forEach((type, index) => {
+      asm.get(kept[index] as LocalIdx);
+      if (isRef(type) && !type.nullable) asm.do('ref.as_non_null');
     });
   }
 
@@ -360,9 +377,14 @@ export class Stubs {
       if (suspending) asm.get(saved.current).globalSet(state.shared('calling'));
       state.checks?.running(asm, 'hostCalling');
       asm.i32(0).globalSet(state.shared('level'));
+      const base = this.runtime.deep === null ? null : locals.add('i32');
+      if (base !== null) {
+        asm.globalGet(state.shared('base')).set(base).i32(BASE.host).globalSet(state.shared('base'));
+      }
       // What the import called may have trapped, and the import have caught that.
       const restore = (): void => {
         this.reset(asm);
+        if (base !== null) asm.get(base).globalSet(state.shared('base'));
         this.#restoreChain(asm, saved);
         // No other call is running now that could be suspended by it.
         if (suspending) asm.null(T.stack).globalSet(state.shared('calling'));

@@ -41,7 +41,7 @@ export function checkedMode(name: CheckedModeName): Mode {
 }
 
 /** No assertion accepts the failure of an invariant, nor what comes after one. */
-function strict(store: ModeStore, checker: InvariantChecker): ModeStore {
+export function strict(store: ModeStore, checker: InvariantChecker): ModeStore {
   return {
     ...store,
     classify(error, phase) {
