@@ -37,7 +37,39 @@ function official(): string[] {
   return ['stack-switching', 'proposal-examples'].map((name) => join(suite, name)).filter((path) => existsSync(path));
 }
 
-/** Runs the suites in frames mode on every engine; the sums of what passed and failed. */
+const DEPTH = 1_000_000;
+/** How modules come to recurse as deep as memory allows: without polls, and with each kind of them. */
+const DEEP: readonly (readonly string[])[] = [
+  ['--depth', 'heap'],
+  ['--linking', 'closed', '--depth', 'heap'],
+  ['--yield', 'fuel'],
+  ['--yield', 'epoch'],
+];
+
+/** Has an engine recurse on its default stack; what went wrong. */
+function recurse({ args }: Engine, bin: string, cli: string): string[] {
+  const wrong: string[] = [];
+  const module = join(cache, 'depth.wasm');
+  for (const how of DEEP) {
+    const made = spawnSync(process.execPath, [
+      cli,
+      'transform',
+      join(root, 'scripts', 'depth.wat'),
+      '-o',
+      module,
+      ...how,
+    ]);
+    if (made.status !== 0) wrong.push(`${how.join(' ')}: ${made.stderr}`);
+    for (const name of ['sum', 'pointer', 'mutual']) {
+      const run = spawnSync(bin, [...args, cli, 'run', '--invoke', name, module, String(DEPTH)], { encoding: 'utf8' });
+      if (run.stdout.trim() === `${(DEPTH / 2) * (DEPTH + 1)} : i64`) continue;
+      wrong.push(`${how.join(' ')}: ${name}: ${run.stdout}${run.stderr}`);
+    }
+  }
+  return wrong;
+}
+
+/** Runs the suites in frames mode on every engine, and deep recursions; the sums of what passed and failed. */
 export async function testEngines(): Promise<{ passed: number; failed: number }> {
   await bundle();
   const cli = join(root, 'dist', 'cli.js');
@@ -59,6 +91,11 @@ export async function testEngines(): Promise<{ passed: number; failed: number }>
       process.stdout.write(`${engine.name} (${version}), ${mode}: ${counts?.[0].trim() ?? 'did not finish'}\n`);
       total.passed += Number(counts?.[1] ?? 0);
     }
+    const wrong = recurse(engine, bin, cli);
+    for (const line of wrong) process.stdout.write(`${line}\n`);
+    process.stdout.write(`${engine.name}, ${DEPTH} activations: ${wrong.length === 0 ? 'as deep' : 'not as deep'}\n`);
+    total.passed += DEEP.length * 3 - wrong.length;
+    total.failed += wrong.length;
   }
   return total;
 }

@@ -80,7 +80,7 @@ function instrument(
   const shrinkLevel = level(options.shrinkLevel ?? 0, 2, 'shrinkLevel');
   options.onProgress?.('analyse');
   if (options.depth === 'heap') {
-    throw new RefusedError("depth that is bounded by memory: Binaryen's Asyncify pass re-enters all frames", {
+    throw new RefusedError('depth bounded by memory needs the frames instrumenter', {
       offset: 0,
     });
   }

@@ -371,3 +371,10 @@ it('leaves alone what cannot suspend, whatever is in it', async () => {
     expect((exports.f as () => number)()).toBe(7);
   }
 });
+
+it('refuses depth that is bounded by memory', async () => {
+  const how = { yields: 'fuel', suspending: [], depth: 'heap' } as const;
+  const error = await transformWithBinaryen(await assemble('(func)'), how).catch((error: unknown) => error);
+  expect(error).toBeInstanceOf(RefusedError);
+  expect((error as Error).message).toContain('depth');
+});
