@@ -233,7 +233,8 @@ export const BULK: readonly Construct[] = [
     emit: (_module, [pages]) => `(drop (memory.grow $mem (i32.const ${pages})))`,
   }),
   allocation('table.grow', {
-    numbers: (rng) => [1 + rng.int(1 << 22)],
+    // What the engine does in one go: 10,000,000 entries take it a quarter of a second.
+    numbers: (rng) => [1 + rng.int(1 << 19)],
     emit: (module, [count]) => {
       module.once('(table $growing 0 8000000 funcref)');
       return `(drop (table.grow $growing (ref.null func) (i32.const ${count})))`;
