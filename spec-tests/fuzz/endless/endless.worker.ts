@@ -112,8 +112,7 @@ function ownImports(self: Process, enter: Enter): Record<string, unknown> {
     }),
     waitThenCall: wait('waitThenCall', async (signal, slot) => {
       await pause(signal, 1);
-      // Exports that are called directly while the process does not run are the host's own business.
-      await self.interrupt(() => swallowing(slot));
+      swallowing(slot);
       return 0;
     }),
   };

@@ -116,22 +116,23 @@ export const WAITS: readonly Construct[] = [
       return `(loop ${again} ${body?.()} ${dropped(module, 'wait', i32(time))} (br ${again}))`;
     },
   }),
-  ...(['callThenWait', 'waitThenCall'] as const).flatMap((name): Construct[] => [
-    {
-      ...waiting('waits', {
-        name: `endless-${name}`,
-        term: 'endless',
-        places: ['endless'],
-        // The host's promise may be rejected.
-        mayEnd: true,
-        emit: (module, _numbers, [body]) => {
-          const func = module.func(() => body?.() ?? '');
-          return dropped(module, name, i32(module.slot(func)));
-        },
-      }),
-      hosts: true,
-    },
-    {
+  {
+    ...waiting('waits', {
+      name: 'endless-call-before-a-wait',
+      term: 'endless',
+      places: ['endless'],
+      // The host's promise may be rejected.
+      mayEnd: true,
+      emit: (module, _numbers, [body]) => {
+        const func = module.func(() => body?.() ?? '');
+        return dropped(module, 'callThenWait', i32(module.slot(func)));
+      },
+    }),
+    hosts: true,
+  },
+  // After the wait the process does not run: a call that has no end is the host's own (docs/signals.md).
+  ...(['callThenWait', 'waitThenCall'] as const).map(
+    (name): Construct => ({
       ...waiting('waits', {
         name: `short-${name}`,
         term: 'finite',
@@ -142,8 +143,8 @@ export const WAITS: readonly Construct[] = [
         },
       }),
       hosts: true,
-    },
-  ]),
+    }),
+  ),
   waiting('signals', {
     name: 'in-a-handler',
     term: 'endless',
