@@ -245,7 +245,9 @@ describe.each(ways)('a guest that waits, %s', (way) => {
       ['bobbin:atomics', 'notify', 'bobbin:atomics.notify'],
     ]);
     const all = [...names.values()];
-    for (const name of ['begin', 'wait', 'notify', 'twice']) expect(all).toContain(name);
+    // Only the start section calls that one, by way of a function that Binaryen's optimiser has it become part of.
+    const begin = way === 'binaryen -O2' ? [] : ['begin'];
+    for (const name of [...begin, 'wait', 'notify', 'twice']) expect(all).toContain(name);
     expect(all.some((name) => name.startsWith('memory.atomic.wait32'))).toBe(true);
   });
 });
