@@ -36,6 +36,7 @@ import { Stubs } from './instrument/frames/stubs.ts';
 import type { EpochWord, Poll, YieldPoints } from './instrument/polls.ts';
 import { simplified } from './instrument/simplify.ts';
 import { type BulkLimits, lowerWork } from './instrument/work/lower.ts';
+import { checkCount, checkOutput, checkSize } from './limits.ts';
 import { Asm } from './lower/asm.ts';
 import { type AtomicsOptions, lowerAtomics, SUSPENDING_ATOMICS } from './lower/atomics.ts';
 import { type Brand, brandFor } from './lower/brand.ts';
@@ -209,7 +210,7 @@ function transformConcerned(
   const how = { linking, instrumenter: 'frames', brand } as const;
   const manifest = describeOutput(info, how, host && { ...host, epochWord });
   return {
-    bytes: encode(withManifest(transformer.run(), manifest)),
+    bytes: encoded(withManifest(transformer.run(), manifest)),
     changed: true,
     instrumented: explained(transformer.instrumented, suspensions, origins),
   };
@@ -218,6 +219,14 @@ function transformConcerned(
 /** Whether recursion is bounded by memory. */
 export function isDeep({ yields, depth }: Pick<TransformOptions, 'yields' | 'depth'>): boolean {
   return (depth ?? ((yields ?? 'none') === 'none' ? 'native' : 'heap')) === 'heap';
+}
+
+/** The bytes of an output. @throws RefusedError where engines do not take it */
+export function encoded(output: EncodableModule): Uint8Array<ArrayBuffer> {
+  checkOutput(output);
+  const bytes = encode(output);
+  checkSize(bytes.length);
+  return bytes;
 }
 
 /** What the host may suspend, by the options. */
@@ -346,6 +355,8 @@ class Transformer {
       if (this.instrumented.has(index) || list.some(({ instr }) => instr.op.startsWith('resume')))
         this.#restructured.add(index);
     });
+    // Each has a function that re-enters it. Without this check the largest modules would be refused only after all the work.
+    checkCount('functions', info.funcTypes.length + this.instrumented.size);
     const poll = host?.poll === 'fuel' || host?.poll === 'epoch' ? host.poll : null;
     this.#build = new Build(info, brand, 'compiled');
     this.#state = new RuntimeState(this.#build, linking, linking === 'linked' || usesExceptions(info), epochWord, {
@@ -415,7 +426,7 @@ class Transformer {
   }
 
   #func(func: Func, index: FuncIdx): LinkableFunc {
-    return this.#build.compiled(func.type, this.#code(func, index));
+    return this.#build.compiled(func, this.#code(func, index));
   }
 
   #code(func: Func, index: FuncIdx): Code {

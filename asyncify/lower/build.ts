@@ -30,6 +30,8 @@ import type {
   ValType,
 } from '../binary/types.ts';
 import { isRef, refType } from '../binary/types.ts';
+import type { InvalidWhere } from '../errors.ts';
+import { ENGINE_LIMITS, refuseBody } from '../limits.ts';
 import type { ModuleInfo } from '../validate/index.ts';
 import type { Brand } from './brand.ts';
 import { RUNTIME_MODULE } from './interface.ts';
@@ -147,9 +149,9 @@ export class Build {
     added.code = this.#object === null ? code : this.#object.add(code.locals, code.body);
   }
   /** A function of the source's, of a source type, with its code in the output. */
-  compiled(type: TypeIdx, { locals, body }: Code): LinkableFunc {
+  compiled({ type, at }: Func, { locals, body }: Code): LinkableFunc {
     if (this.#object === null) throw new RangeError('not a build of compiled functions');
-    return { type: this.type(type), code: this.#object.add(locals, body) };
+    return { type: this.type(type), at, code: this.#object.add(locals, body) };
   }
   addGlobal(type: GlobalType, init: readonly Instr[], key?: string): GlobalIdx {
     const known = key === undefined ? undefined : this.#globalKeys.get(key);
@@ -222,15 +224,23 @@ export class Build {
   /** The same for a build of compiled functions. */
   link(parts: Replacements<LinkableFunc>): EncodableModule {
     const moved = this.#moved();
-    const linked = (type: TypeIdx, code: ObjectBody): CompiledFunc => ({
+    const linked = (type: TypeIdx, code: ObjectBody, where: InvalidWhere): CompiledFunc => ({
       type,
-      write: (writer) => code.write(writer, moved),
+      write: (writer) => {
+        const start = writer.length;
+        const hints = code.write(writer, moved);
+        if (writer.length - start > ENGINE_LIMITS.body) refuseBody(where);
+        return hints;
+      },
     });
     const added = this.#funcs.map(({ type, code, name }) => {
       if (code === null || !('write' in code)) throw new Error(`function ${name} was reserved and never defined`);
-      return linked(type, code);
+      return linked(type, code, { offset: 0 });
     });
-    const funcs = parts.funcs.map(({ type, code }) => linked(type, code));
+    const { importedFuncs } = this.info;
+    const funcs = parts.funcs.map(({ type, code, at }, index) =>
+      linked(type, code, { offset: at, func: importedFuncs + index }),
+    );
     for (const func of added) funcs.push(func);
     return { ...this.#around(parts, moved), funcs };
   }
@@ -379,6 +389,8 @@ export type Moved = Moves;
 /** A function of the output before it is known where others are. */
 export interface LinkableFunc {
   readonly type: TypeIdx;
+  /** Offset of the source's body. */
+  readonly at: number;
   readonly code: ObjectBody;
 }
 

@@ -1,5 +1,5 @@
 import { refuseRuntimeTypes } from '../../admission.ts';
-import { decode, encode, importsOf } from '../../binary/index.ts';
+import { decode, importsOf } from '../../binary/index.ts';
 import type { Import } from '../../binary/module.ts';
 import { RefusedError } from '../../errors.ts';
 import type { AtomicsOptions } from '../../lower/atomics.ts';
@@ -12,6 +12,7 @@ import {
   bulkOption,
   checkNames,
   DEFAULT_EPOCH_WORD,
+  encoded,
   explained,
   hostOf,
   lowerForHost,
@@ -153,7 +154,7 @@ function instrumentHosted(
   const how = { linking: 'closed', instrumenter: 'binaryen', brand: options.brand } as const;
   const manifest = describeOutput(info, how, { ...host, poll: yields, epochWord });
   return {
-    bytes: encode(withManifest(output, manifest)),
+    bytes: encoded(withManifest(output, manifest)),
     changed: true,
     instrumented: explained(instrumenter.instrumented, suspensions, origins),
   };

@@ -4,6 +4,7 @@ import type { Instr } from '../../binary/opcodes.ts';
 import type { FuncIdx, LocalIdx, TypeIdx, ValType } from '../../binary/types.ts';
 import { isRef, refType } from '../../binary/types.ts';
 import { RefusedError } from '../../errors.ts';
+import { ENGINE_LIMITS, refuseBody } from '../../limits.ts';
 import { Asm, Locals, made } from '../../lower/asm.ts';
 import type { Code } from '../../lower/build.ts';
 import { T } from '../../lower/runtime-types.ts';
@@ -20,9 +21,8 @@ import { ResumePoints } from './resume-points.ts';
 import type { RuntimeState } from './state.ts';
 import { nullable } from './stubs.ts';
 
-/** Engines' limits on a function, with room for what goes around a body: 7,654,321 bytes and 50,000 locals in V8. */
-const MAX_INSTRUCTIONS = 1_500_000;
-const MAX_LOCALS = 49_000;
+/** With room for what goes around a body. */
+const MAX_LOCALS = ENGINE_LIMITS.locals - 1_000;
 const MAX_HANDLERS = 10_000;
 
 /** Functions that poll at their entry, and are no longer than this, are translated twice. */
@@ -265,9 +265,13 @@ class FunctionTranslator {
   /** Refuses what grows beyond what engines take; output can be quadratic where many operands wait at many suspensions. */
   #checkSize(instr: Instr): void {
     const where = { offset: instr.at, func: this.#index, instruction: instr.op };
-    if (this.#asm.out.length > MAX_INSTRUCTIONS) throw new RefusedError('the translated function is too large', where);
+    // No instruction is shorter than a byte. How many bytes there are is seen when all is encoded.
+    if (this.#asm.out.length > ENGINE_LIMITS.body) refuseBody(where);
     if (this.#locals.declared.length + this.#params.length > MAX_LOCALS) {
-      throw new RefusedError('the translated function has too many locals', where);
+      throw new RefusedError(
+        `the translated function has too many locals: the limit of engines is ${ENGINE_LIMITS.locals}`,
+        where,
+      );
     }
     if ('handlers' in instr && instr.handlers.length > MAX_HANDLERS) {
       throw new RefusedError(`more than ${MAX_HANDLERS} handlers`, where);

@@ -2,11 +2,15 @@ import type { Expr, Func } from '../../binary/module.ts';
 import type { Instr } from '../../binary/opcodes.ts';
 import type { FuncIdx } from '../../binary/types.ts';
 import { isRef } from '../../binary/types.ts';
+import { ENGINE_LIMITS, refuseBody } from '../../limits.ts';
 import { type ModuleInfo, type Observer, walkFunction } from '../../validate/index.ts';
 import { liveAtPoints } from './liveness.ts';
 import { takeExitsOutOfLoops } from './loop-exits.ts';
 import type { Lowering } from './lowering.ts';
 import { findPoints, type Points } from './points.ts';
+
+/** At least so many bytes of code each resume point takes. */
+const POINT_BYTES = 12;
 
 /** What is known of a function before it is translated. */
 export interface Prepared {
@@ -27,6 +31,7 @@ export function prepare({ info, suspensions, yields }: Lowering, index: FuncIdx)
   const points = findPoints(body, unwinds, (at) =>
     at < 0 ? yields?.points.entry(index) === true : polled.has(body[at] as Instr),
   );
+  if (points.count * POINT_BYTES > ENGINE_LIMITS.body) refuseBody({ offset: source.at, func: index });
   const { params } = info.funcType(source.type);
   const live = liveAtPoints(body, params.length + source.locals.length, {
     isPoint: (at) => points.at.get(at)?.kind === 'point',
