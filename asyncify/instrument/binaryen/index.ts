@@ -147,7 +147,7 @@ function instrumentHosted(
     epochWord,
     brand: options.brand,
   });
-  const output = runAsyncify(binaryen, instrumenter.run(), {
+  const instrumented = runAsyncify(binaryen, instrumenter.run(), {
     ...levels,
     onStep: (step) => onProgress?.(step),
   });

@@ -111,8 +111,11 @@ function attempt(binaryen: Binaryen, prepared: Prepared, options: PassOptions): 
       module.removeExport(`asyncify_${name}`);
     }
     options.onStep('optimize');
-    if (optimizeLevel > 0) module.optimize();
-    else module.runPasses(['remove-unused-module-elements']);
+    // Each body has one caller, its stub, and becomes part of it: that is all there is to inline.
+    binaryen.setAlwaysInlineMaxSize(0);
+    binaryen.setFlexibleInlineMaxSize(0);
+    binaryen.setOneCallerInlineMaxSize(UNLIMITED);
+    module.runPasses([...(optimizeLevel > 0 ? TIDYING : []), 'remove-unused-module-elements']);
     options.onStep('finish');
     return restored(decode(module.emitBinary()), source);
   } finally {
@@ -136,6 +139,14 @@ function mayAlias(module: Module): boolean {
     mutable.slice(index + 1).some((other) => sameType(desc.type.type, other.desc.type.type)),
   );
 }
+
+/**
+ * What is done behind the pass, which optimises every function that it instruments by itself: as `wasm-opt -O2 --asyncify` does, which
+ * leaves its output at that.
+ */
+const TIDYING = ['inlining', 'coalesce-locals', 'reorder-locals', 'vacuum', 'merge-blocks', 'vacuum'];
+
+const UNLIMITED = 2 ** 31 - 1;
 
 /** Passes that would change what a module does. */
 function skipped(module: Module): readonly string[] {

@@ -1,4 +1,4 @@
-import type { FuncIdx, TableIdx, TypeIdx, ValType } from '../../binary/types.ts';
+import type { FuncIdx, LocalIdx, TableIdx, TypeIdx, ValType } from '../../binary/types.ts';
 import { refType } from '../../binary/types.ts';
 import { Asm, Locals } from '../../lower/asm.ts';
 import type { Code } from '../../lower/build.ts';
@@ -159,44 +159,102 @@ export class AsyncifyStubs extends Stubs {
   // ---- around one instrumented function
 
   /**
-   * What takes the place of an instrumented function: calls its body, and makes a frame of what Asyncify saved of it. It is the
-   * only caller of the body, so that the optimiser makes one function of the two.
+   * What takes the place of an instrumented function: calls its body, and makes a frame of what Asyncify saved of it. There is one for
+   * each function: what they can share is in functions of their own.
    */
   entry(index: FuncIdx, body: FuncIdx, source: TypeIdx): Code {
-    const { state, area } = this;
+    const { state } = this;
     const { build } = state;
     const { params, results } = build.signature(source);
     const locals = new Locals(params.length);
-    const mode = locals.add('i32');
+    /** Whether it has its frame already, as it is being re-entered. */
+    const again = locals.add('i32');
     const asm = new Asm();
-    asm.globalGet(state.reentering).tee(mode).open('if');
-    asm.get(mode).i32(REENTERING.caller).do('i32.eq').open('if');
-    this.#answer(asm, results);
-    asm.close();
-    asm.i32(REENTERING.caller).globalSet(state.reentering).close();
+    asm.globalGet(state.reentering).open('if');
+    asm.call(this.#entered).open('if');
+    asm.call(this.#import('stopRewind'));
+    state.load(asm, results);
+    asm.do('return').close();
+    asm.i32(1).set(again).close();
     pushParams(asm, params);
     asm.call(body);
     asm.globalGet(state.shared('unwinding')).open('if');
-    // Where it is being re-entered it has its frame already, and who re-entered it knows which.
-    asm.get(mode).do('i32.eqz').open('if');
-    asm.null(T.frame).op('ref.func', { func: build.declare(this.#reentry(index, source)) });
-    area.used(asm);
-    asm.call(area.unload).structNew(this.#frame).call(this.runtime.save).close().close();
+    asm.get(again).op('ref.func', { func: build.declare(index) });
+    asm.op('ref.func', { func: build.declare(this.#reentry(source)) });
+    asm.call(this.#left).close();
     return { locals: locals.declared, body: asm.out };
   }
 
-  /** A frame of an instrumented function; its resume point is the number of its bytes. */
-  get #frame(): TypeIdx {
-    return frameType(this.state.build, [refType(this.area.slice, true)]);
+  /** `[] -> [i32]`, at the start of a function while something is re-entered: whether that is its caller, in its call of this one. */
+  get #entered(): FuncIdx {
+    return this.#once('entered', () => {
+      const { state } = this;
+      const func = state.build.addFunc(state.build.funcType([], ['i32']), 'asyncify entered');
+      const locals = new Locals(0);
+      const caller = locals.add('i32');
+      const asm = new Asm();
+      asm.globalGet(state.reentering).i32(REENTERING.caller).do('i32.eq').tee(caller).do('i32.eqz');
+      // What a function that is itself re-entered calls first is the function it was in.
+      asm.globalSet(state.reentering).get(caller);
+      state.build.define(func, { locals: locals.declared, body: asm.out });
+      return func;
+    });
   }
 
-  #reentry(index: FuncIdx, source: TypeIdx): FuncIdx {
-    return this.#once(`re-enter ${index}`, () => {
+  /**
+   * `[i32 funcref (ref $reenter)] -> []`: makes the frame of a function that is being unwound, unless it has one: then who re-entered
+   * it knows which.
+   */
+  get #left(): FuncIdx {
+    return this.#once('left', () => {
       const { state, area } = this;
       const { build } = state;
+      const type = build.funcType(['i32', refType('func', true), refType(T.reenter, true)], []);
+      const func = build.addFunc(type, 'asyncify left');
+      const locals = new Locals(3);
+      const asm = new Asm();
+      asm.get(locals.param(0)).do('i32.eqz').open('if');
+      asm.null(T.frame).get(locals.param(2));
+      area.used(asm);
+      asm.call(area.unload).get(locals.param(1)).structNew(this.#frame).call(this.runtime.save).close();
+      build.define(func, { locals: locals.declared, body: asm.out });
+      return func;
+    });
+  }
+
+  /** A frame of an instrumented function: its resume point is the number of its bytes; then these, and the function. */
+  get #frame(): TypeIdx {
+    return frameType(this.state.build, [refType(this.area.slice, true), refType('func', true)]);
+  }
+
+  /** Re-enters functions of a type. */
+  #reentry(source: TypeIdx): FuncIdx {
+    const { build } = this.state;
+    return this.#once(`re-enter ${build.info.canonical(source)}`, () => {
+      const { state } = this;
       const { params, results } = build.signature(source);
-      const frame = this.#frame;
+      const type = build.type(source);
       const func = build.addFunc(T.reenter, 'asyncify re-enter');
+      const self = 0 as LocalIdx;
+      const asm = new Asm();
+      for (const param of params) asm.pushAll(this.dummies.of(param) ?? []);
+      asm.get(self).call(this.#rewind).cast(refType(type, false)).callRef(type);
+      asm.globalGet(state.shared('unwinding')).open('if');
+      asm.get(self).call(this.#kept).do('return').close();
+      state.store(asm, results);
+      build.define(func, { locals: [], body: asm.out });
+      return func;
+    });
+  }
+
+  /** `[(ref null $frame)] -> [funcref]`: puts a frame into the area, and hands out whose it is. */
+  get #rewind(): FuncIdx {
+    return this.#once('rewind', () => {
+      const { state, area } = this;
+      const { build } = state;
+      const frame = this.#frame;
+      const type = build.funcType([refType(T.frame, true)], [refType('func', true)]);
+      const func = build.addFunc(type, 'asyncify rewind');
       const locals = new Locals(1);
       const self = locals.add(refType(frame, true));
       const asm = new Asm();
@@ -204,15 +262,29 @@ export class AsyncifyStubs extends Stubs {
       asm.get(self).structGet(frame, FRAME.point).call(area.load);
       asm.i32(REENTERING.callee).globalSet(state.reentering);
       asm.i32(0).call(this.#import('startRewind'));
-      for (const param of params) asm.pushAll(this.dummies.of(param) ?? []);
-      asm.call(index);
-      asm.globalGet(state.shared('unwinding')).open('if');
+      asm.get(self).structGet(frame, FRAME.locals + 1);
+      build.define(func, { locals: locals.declared, body: asm.out });
+      return func;
+    });
+  }
+
+  /** `[(ref null $frame)] -> []`: keeps in a frame what Asyncify saved of its function anew. */
+  get #kept(): FuncIdx {
+    return this.#once('kept', () => {
+      const { state, area } = this;
+      const { build } = state;
+      const frame = this.#frame;
+      const func = build.addFunc(build.funcType([refType(T.frame, true)], []), 'asyncify kept');
+      const asm = new Asm();
       asm.call(this.#import('stopUnwind'));
       // A function's frames all have the same size.
-      asm.get(self).structGet(frame, FRAME.locals).call(area.refill);
-      asm.i32(UNWINDING.kept).globalSet(state.shared('unwinding')).do('return').close();
-      state.store(asm, results);
-      build.define(func, { locals: locals.declared, body: asm.out });
+      asm
+        .get(0 as LocalIdx)
+        .cast(refType(frame, false))
+        .structGet(frame, FRAME.locals)
+        .call(area.refill);
+      asm.i32(UNWINDING.kept).globalSet(state.shared('unwinding'));
+      build.define(func, { locals: [], body: asm.out });
       return func;
     });
   }
