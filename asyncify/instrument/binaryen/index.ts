@@ -22,7 +22,7 @@ import { type ModuleInfo, validate } from '../../validate/index.ts';
 import { analyse, type HostSuspensions } from '../analysis.ts';
 import type { EpochWord, Poll } from '../polls.ts';
 import { type BulkLimits, lowerWork } from '../work/lower.ts';
-import { Instrumenter, withNames } from './instrument.ts';
+import { hasNames, Instrumenter, withNames, withoutNames } from './instrument.ts';
 import { runAsyncify, type Step } from './pass.ts';
 import { refuseSwitching, refuseTags } from './refuse.ts';
 
@@ -96,13 +96,14 @@ function instrument(
   const hostFrames = hostFramesOf(info, options);
   const levels = { optimizeLevel, shrinkLevel };
   return inSource(origins, () => ({
-    ...instrumentValid(binaryen, valid, { ...options, brand }, levels, origins),
+    ...instrumentValid(binaryen, valid, { ...options, brand, named: hasNames(source) }, levels, origins),
     hostFrames,
   }));
 }
 
 type Output = Omit<Transformed, 'hostFrames'>;
-type BrandedOptions = BinaryenOptions & { readonly brand: Brand };
+/** `named`: the source has names. */
+type BrandedOptions = BinaryenOptions & { readonly brand: Brand; readonly named: boolean };
 
 /** @param origins where atomics have been lowered already: what the source was */
 function instrumentValid(
@@ -147,14 +148,14 @@ function instrumentHosted(
     epochWord,
     brand: options.brand,
   });
-  const instrumented = runAsyncify(binaryen, instrumenter.run(), {
+  const output = runAsyncify(binaryen, instrumenter.run(), {
     ...levels,
     onStep: (step) => onProgress?.(step),
   });
   const how = { linking: 'closed', instrumenter: 'binaryen', brand: options.brand } as const;
   const manifest = describeOutput(info, how, { ...host, poll: yields, epochWord });
   return {
-    bytes: encoded(withManifest(output, manifest)),
+    bytes: encoded(withManifest(options.named ? output : withoutNames(output), manifest)),
     changed: true,
     instrumented: explained(instrumenter.instrumented, suspensions, origins),
   };

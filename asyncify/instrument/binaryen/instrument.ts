@@ -30,11 +30,19 @@ const body = (func: FuncIdx): string => `${CHANGES_STATE}body ${func}`;
 
 /** The same module with a name section, so that what is added can be found by name. */
 export function withNames(module: Module): Module {
-  if (module.customs.some(({ name }) => name === 'name')) return module;
+  if (hasNames(module)) return module;
   return {
     ...module,
     customs: [...module.customs, { name: 'name', bytes: encodeNames(NO_NAMES), after: 'data', at: -1 }],
   };
+}
+
+export function hasNames(module: Module): boolean {
+  return module.customs.some(({ name }) => name === 'name');
+}
+
+export function withoutNames(module: Module): Module {
+  return { ...module, customs: module.customs.filter(({ name }) => name !== 'name') };
 }
 
 /** What yield points ask. */
