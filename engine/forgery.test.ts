@@ -39,7 +39,7 @@ async function forger(brand: Fields | null): Promise<Uint8Array<ArrayBuffer>> {
       (type $t2 (struct (field (ref $t1)) (field i32) (field (ref null $t2))))
       (type $t3 (sub (struct (field (mut (ref null $t3))) (field (mut (ref null $t0))) (field (mut i32)))))
       (type $t4 (struct (field (mut (ref null $t3))) (field (mut (ref null $t4))) (field (mut (ref null $t2)))
-        (field (mut (ref null $t4))) (field (mut i32))))
+        (field (mut (ref null $t4))) (field (mut i32)) (field (mut i32))))
       (type $t5 (sub (struct (field (mut (ref null $t4))))))
       ${fields === undefined ? '' : `(type $t6 (struct ${fields}))`})
     (global $s (mut (ref null $t4)) (ref.null $t4))
