@@ -55,7 +55,7 @@ describe('transform', () => {
 
   it('does not instrument what hands on results and does no more', async () => {
     const { instrumented } = await transformed(
-      `(module ${SWITCHING} (func $a (param i32) (result i32) (suspend $t) ${'(nop)'.repeat(80)} (local.get 0))
+      `(module ${SWITCHING} (func $a (param i32) (result i32) (suspend $t) ${'(nop)'.repeat(120)} (local.get 0))
         (func $b (param i32) (result i32) (if (result i32) (local.get 0) (then (call $a (i32.const 1))) (else (i32.const 2))))
         (func $c (param i32) (result i32) (block (br_if 0 (local.get 0)) (return (call $b (i32.const 1)))) (i32.const 3))
         (func $d (param i32) (result i32) (i32.eqz (call $a (local.get 0)))))`,

@@ -15,9 +15,10 @@ export function simplified(source: ModuleInfo, linking: Linking, speed: boolean)
   const step = (module: Module | null): void => {
     if (module !== null) info = validate(module);
   };
+  if (!info.types.some(({ comp }) => comp.kind === 'cont')) return info;
+  if (speed) step(inlineWrappers(info));
   step(lowerTables(info));
-  if (!speed || !info.types.some(({ comp }) => comp.kind === 'cont')) return info;
-  step(inlineWrappers(info));
+  if (!speed) return info;
   const suspensions = analyse(info, linking, NO_HOST);
   step(tailCalls(info, (func) => suspensions.suspends(func)));
   return info;

@@ -7,7 +7,7 @@ import { Asm, EMPTY, made, valueBlock } from './asm.ts';
 import { zero } from './dummies.ts';
 
 /** The longest body that takes the place of a call, in instructions. */
-const LONGEST = 60;
+const LONGEST = 90;
 /** The same in the binary format, at most. */
 const LONGEST_BYTES = 8 * LONGEST;
 /** What a function may grow to by this, unless it was longer before. */
