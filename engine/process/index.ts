@@ -8,8 +8,8 @@ export { SIGNAL_MODULE, type SignalImportOptions, signalImports, suspendingImpor
 export type { Interrupted } from './interrupted.ts';
 export { GuestMemory, type Pointer, pointer } from './memory.ts';
 export type { ProcessOptions, Slice, SliceOptions } from './options.ts';
+export type { Pause } from './pause.ts';
 export { Process } from './process.ts';
 export { RemoteProcess } from './remote.ts';
-export type { Pause } from './runner.ts';
 export { suspendingImport } from './suspending.ts';
 export type { TimeLimit, TimeLimits } from './time-limits.ts';

@@ -2,8 +2,8 @@ import type { Signo } from '../signals/index.ts';
 import type { ProcessControl } from './control.ts';
 import type { ProcessClock } from './event-loop.ts';
 import type { GuestOptions } from './guest.ts';
+import type { Pause } from './pause.ts';
 import type { Process } from './process.ts';
-import type { Pause } from './runner.ts';
 import type { TimeLimits } from './time-limits.ts';
 
 export const DEFAULT_SLICE = 10;

@@ -3,17 +3,11 @@ import type { WaitingCall } from './blocking.ts';
 import type { Budget } from './budget.ts';
 import { leaveByTrap, trapEnded } from './errors.ts';
 import { now } from './event-loop.ts';
-import type { ExitStatus } from './exit-status.ts';
+import type { Doom } from './fate.ts';
 import type { Guest } from './guest.ts';
 import { Invocations } from './invocations.ts';
 import { Looks } from './pace.ts';
 import type { Deadlines } from './time-limits.ts';
-
-/** Why nothing of what a thread does may go on, and what it ends with; null: only what it computes is over. */
-export interface Doom {
-  readonly status: ExitStatus | null;
-  readonly why: string;
-}
 
 /** What the presence of a thread's guest needs of the thread. */
 export interface Present {

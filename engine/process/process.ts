@@ -30,8 +30,9 @@ import { signalImports, suspendingImports } from './imports.ts';
 import { type Home, Interrupted } from './interrupted.ts';
 import { IntervalTimer } from './interval-timer.ts';
 import { DEFAULT_SLICE, type ProcessOptions, type Slice, type SliceOptions } from './options.ts';
+import type { Pause } from './pause.ts';
 import { RemoteControl } from './remote.ts';
-import { type Pause, Runner } from './runner.ts';
+import { Runner } from './runner.ts';
 import { Slices } from './slices.ts';
 import { checkLimits, Deadlines, type TimeLimit } from './time-limits.ts';
 

@@ -2,7 +2,8 @@ import { PACED_LIMIT, POLL_LIMIT } from './budget.ts';
 import { ProcessError } from './errors.ts';
 import { now } from './event-loop.ts';
 import { paced } from './pace.ts';
-import type { Pause, Runner } from './runner.ts';
+import type { Pause } from './pause.ts';
+import type { Runner } from './runner.ts';
 import { SliceTimer } from './slice-timer.ts';
 
 /** Parts of a slice of polls: a guest whose polls suddenly take longer overruns a part, not the whole. */

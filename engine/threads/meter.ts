@@ -1,7 +1,8 @@
 import { POLL_LIMIT } from '../process/budget.ts';
 import { now } from '../process/event-loop.ts';
 import { Chunk } from '../process/pace.ts';
-import type { Pause, Runner } from '../process/runner.ts';
+import type { Pause } from '../process/pause.ts';
+import type { Runner } from '../process/runner.ts';
 import { SliceTimer } from '../process/slice-timer.ts';
 
 /** How long threads with `epoch` polls have their turn, in milliseconds. */
