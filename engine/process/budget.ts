@@ -32,6 +32,12 @@ export interface Kept {
 /** The largest budget of polls. */
 export const POLL_LIMIT = 0x7fff_ffff;
 
+/** @throws RangeError for a budget that is no integer from 1 to POLL_LIMIT */
+export function checkFuel(fuel: number): void {
+  if (Number.isInteger(fuel) && fuel >= 1 && fuel <= POLL_LIMIT) return;
+  throw new RangeError(`fuel must be an integer from 1 to ${POLL_LIMIT}`);
+}
+
 /**
  * The largest one that follows the time polls have taken: for 0.6 ms where a poll takes a nanosecond, which the fastest do. Those
  * that come next may each stand for a hundred times the work that a unit of fuel pays.

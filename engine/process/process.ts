@@ -1,40 +1,37 @@
 import type { Checker, Imports, Store } from '../../continuations/index.ts';
 import {
   DEFAULT_ACTION,
-  isRealtime,
   SI,
   SIGALRM,
   SIGCONT,
   SIGSTOP,
-  SIGTERM,
   type SigInfo,
   type SigInfoInit,
   SignalState,
   type Signo,
-  type SigSet,
-  sigInfo,
   signo,
 } from '../signals/index.ts';
-import type { Activation } from './activation.ts';
-import { Bell } from './bell.ts';
+import { type Attachment, attachment, type Owner } from './attachment.ts';
 import type { BlockingCall } from './blocking.ts';
-import { POLL_LIMIT } from './budget.ts';
+import { checkFuel } from './budget.ts';
 import { promisedTo } from './caller.ts';
 import type { Conductor } from './conductor.ts';
 import type { ProcessState } from './control.ts';
 import { ProcessError } from './errors.ts';
-import { hostProcessClock, keepAlive, now, type ProcessClock, turn } from './event-loop.ts';
+import { hostProcessClock, type ProcessClock } from './event-loop.ts';
 import type { ExitStatus } from './exit-status.ts';
-import { checkHost, DISPATCHER, Guest } from './guest.ts';
-import { signalImports, suspendingImports } from './imports.ts';
-import { type Home, Interrupted } from './interrupted.ts';
+import { checkHost, Guest } from './guest.ts';
+import { checkGuest, requireFuel, requireSharedWord } from './guest-checks.ts';
+import { HostActions } from './host-actions.ts';
+import { signalImports } from './imports.ts';
+import type { Interrupted } from './interrupted.ts';
 import { IntervalTimer } from './interval-timer.ts';
 import { DEFAULT_SLICE, type ProcessOptions, type Slice, type SliceOptions } from './options.ts';
 import type { Pause } from './pause.ts';
 import { RemoteControl } from './remote.ts';
 import { Runner } from './runner.ts';
-import { Slices } from './slices.ts';
-import { checkLimits, Deadlines, type TimeLimit } from './time-limits.ts';
+import { type Addressee, SignalSending } from './signal-sending.ts';
+import { checkLimits, Deadlines, type TimeLimit, warn } from './time-limits.ts';
 
 let lastPid = 1;
 
@@ -42,24 +39,21 @@ let lastPid = 1;
  * A guest that runs in continuations: it can be interrupted at its yield points and in calls of suspending imports, has
  * POSIX signals (signal(7)), and lets the host's event loop run in between.
  */
-export class Process implements Home {
+export class Process {
   readonly pid: number;
   readonly signals: SignalState;
   readonly #options: ProcessOptions;
   readonly #ended: Promise<ExitStatus>;
   readonly #timer: IntervalTimer;
   #resolve: (status: ExitStatus) => void = () => {};
-  #runner: Runner | null = null;
+  /** For its parts. */
+  readonly #hooks: Addressee & Owner;
+  readonly #sending: SignalSending;
+  #attachment: Attachment | null = null;
   #conductor: Conductor | null = null;
   #checker: Checker | null = null;
-  #begun = false;
   #looping = false;
-  #pause: Pause | null = null;
-  readonly #bell = new Bell();
-  #slices: Slices | null = null;
-  #instance: WebAssembly.Instance | null = null;
-  /** What the host is to do once the guest is suspended. */
-  readonly #actions: (() => void)[] = [];
+  readonly #actions = new HostActions();
   readonly #control: RemoteControl | null;
   /** Its time limits, for its threads; null: it has none. */
   readonly limits: Deadlines | null;
@@ -73,9 +67,21 @@ export class Process implements Home {
     if (!((options.slice ?? DEFAULT_SLICE) > 0)) throw new RangeError('slice must be a number of milliseconds above 0');
     this.#control = options.control === undefined ? null : new RemoteControl(options.control);
     this.signals = new SignalState(undefined, this.#control?.places);
+    this.#hooks = {
+      signals: this.signals,
+      status: () => this.status,
+      running: () => this.#running,
+      conductor: () => this.#conductor,
+      finish: (status) => this.#attachment?.runner.finish(status),
+      begun: () => this.#timed(),
+      notify: () => this.#notify(),
+      publish: () => this.#publish(),
+      slice: (run) => this.#slice(run),
+    };
+    this.#sending = new SignalSending(this.#hooks);
     this.#timer = new IntervalTimer(() => this.kill(SIGALRM, { code: SI.KERNEL }), this.clock);
     if (options.limits !== undefined) checkLimits(options.limits);
-    this.limits = options.limits === undefined ? null : new Deadlines(options.limits, (limit) => this.#warn(limit));
+    this.limits = options.limits === undefined ? null : new Deadlines(options.limits, (limit) => warn(this, limit));
     this.pid = options.pid ?? ++lastPid;
     this.#ended = new Promise((resolve) => {
       this.#resolve = resolve;
@@ -109,40 +115,17 @@ export class Process implements Home {
    * @throws ProcessError where the module was not transformed for it, or lacks what its imports or the options need
    */
   attach(module: WebAssembly.Module, instance: WebAssembly.Instance): void {
-    if (this.#runner !== null) throw new ProcessError('state', 'the process has a guest already');
+    if (this.#attachment !== null) throw new ProcessError('state', 'the process has a guest already');
     const guest = new Guest(module, instance, this.#options);
-    for (const name of [...(this.#options.before ?? []), this.entry]) {
-      if (name !== null && !guest.has(name))
-        throw new ProcessError('no-entry', `the guest exports no function "${name}"`);
-    }
-    const signals = [...guest.imports].filter((name) => name.startsWith('bobbin:signal.'));
-    if (signals.length > 0 && guest.memory === null) {
-      throw new ProcessError('no-memory', 'the guest imports from "bobbin:signal" and exports no memory "memory"');
-    }
-    if (signals.includes('bobbin:signal.sigaction') && !guest.has(DISPATCHER)) {
-      throw new ProcessError('no-dispatcher', `the guest imports sigaction and exports no function "${DISPATCHER}"`);
-    }
-    for (const name of signals) {
-      if (suspendingImports.includes(name) && !guest.suspends(name)) {
-        throw new ProcessError(
-          'not-suspending',
-          `${name} has to be imported once, and named to the transform as suspending`,
-        );
-      }
-    }
-    this.#instance = instance;
-    const word = guest.epoch?.buffer ?? null;
-    if (this.#control !== null && guest.epoch !== null && word === null) {
-      throw new ProcessError(
-        'not-shared',
-        "other threads cannot set the word of the guest's polls: it lies in a global",
-      );
-    }
-    this.#runner = new Runner(guest, this.signals, {
+    const { args = [], before = [], slice = DEFAULT_SLICE } = this.#options;
+    const { entry } = this;
+    checkGuest(guest, entry === null ? before : [...before, entry]);
+    if (this.#control !== null) requireSharedWord(guest);
+    const runner = new Runner(guest, this.signals, {
       wake: () => this.#notify(),
       collect: () => {
         this.collect();
-        this.#act();
+        this.#actions.act(() => this.#running === null);
       },
       limits: this.limits,
       isWatched: this.limits !== null || this.#control !== null,
@@ -151,18 +134,13 @@ export class Process implements Home {
       ended: (status) => this.#finished(status),
       returned: this.#checker && ((before, after) => this.#checker?.stackPointer(before, after)),
     });
-    this.#slices = new Slices(this.#runner, this.#options.slice ?? DEFAULT_SLICE);
-    this.#control?.open(word, () => this.collect());
+    this.#attachment = attachment(instance, runner, { entry, args, before }, slice, this.#hooks);
+    this.#control?.open(guest.epoch?.buffer ?? null, () => this.collect());
   }
 
-  get #attached(): Runner {
-    if (this.#runner === null) throw new ProcessError('state', 'the process has no guest yet');
-    return this.#runner;
-  }
-
-  get #sliced(): Slices {
-    if (this.#slices === null) throw new ProcessError('state', 'the process has no guest yet');
-    return this.#slices;
+  get #attached(): Attachment {
+    if (this.#attachment === null) throw new ProcessError('state', 'the process has no guest yet');
+    return this.#attachment;
   }
 
   /** The guest, for imports that work on it. @throws ProcessError before `attach` */
@@ -172,8 +150,7 @@ export class Process implements Home {
 
   /** The guest's instance, whose exports the host can call at any time: for code that instantiates a module its own way. */
   get instance(): WebAssembly.Instance {
-    if (this.#instance === null) throw new ProcessError('state', 'the process has no guest yet');
-    return this.#instance;
+    return this.#attached.instance;
   }
 
   /** The export that it runs; null: it has none. */
@@ -188,16 +165,16 @@ export class Process implements Home {
 
   /** How it ended; null: it has not. */
   get status(): ExitStatus | null {
-    return this.#runner?.ended ?? null;
+    return this.#attachment?.runner.ended ?? null;
   }
 
   get state(): ProcessState {
-    const runner = this.#runner;
-    if (runner?.ended) return 'ended';
+    const attachment = this.#attachment;
+    if (attachment?.runner.ended) return 'ended';
     if (this.#running !== null) return 'running';
     if (this.signals.stopped) return 'stopped';
-    if (runner === null || !this.#begun) return 'new';
-    const top = runner.stack.at(-1);
+    if (!attachment?.computations.hasBegun) return 'new';
+    const top = attachment.runner.stack.at(-1);
     if (top === undefined) return 'suspended';
     return top.call !== null && top.call.settled === null ? 'blocked' : 'ready';
   }
@@ -205,9 +182,10 @@ export class Process implements Home {
   /** Runs the process to its end, the host's event loop having its turn in between. @throws ProcessError the second time */
   start(): void {
     if (this.#looping) throw new ProcessError('state', 'the process was started before');
-    this.#begin();
+    const { computations, loop } = this.#attached;
+    computations.begin();
     this.#looping = true;
-    void this.#loop();
+    void loop.loop(this.entry !== null);
   }
 
   /** How it ends; a trap, too, is reported and not thrown. Resolves only once it was started or run to its end. */
@@ -224,21 +202,12 @@ export class Process implements Home {
    */
   run({ fuel }: SliceOptions = {}): Slice {
     if (this.#looping) throw new ProcessError('state', 'the process was started and runs by itself');
-    if (fuel !== undefined && !(Number.isInteger(fuel) && fuel >= 1 && fuel <= POLL_LIMIT)) {
-      throw new RangeError(`fuel must be an integer from 1 to ${POLL_LIMIT}`);
-    }
-    const runner = this.#attached;
-    if (fuel !== undefined && runner.guest.epoch !== null) {
-      throw new ProcessError(
-        'no-fuel',
-        'the guest has epoch polls, which cannot be counted: transform it with fuel polls',
-      );
-    }
+    if (fuel !== undefined) checkFuel(fuel);
+    const { runner, computations, loop } = this.#attached;
+    if (fuel !== undefined) requireFuel(runner.guest);
     if (runner.isRunning) throw new ProcessError('state', 'the process is running');
-    this.#begin();
-    this.#bell.silence();
-    const pause = this.#slice(() => (fuel === undefined ? this.#sliced.run() : runner.run(fuel)));
-    this.#pause = pause;
+    computations.begin();
+    const pause = loop.run(fuel);
     return { finished: pause === 'ended', pause };
   }
 
@@ -249,9 +218,7 @@ export class Process implements Home {
    * @throws ProcessError `no-timer` where the thread that ends slices cannot be started
    */
   async ready(): Promise<void> {
-    await this.#sliced.prepare();
-    if (this.#pause === null || this.#pause === 'yielded' || this.status !== null) return turn();
-    await this.#bell.heard();
+    await this.#attached.loop.ready();
   }
 
   /**
@@ -261,7 +228,7 @@ export class Process implements Home {
    * @throws SignalError EINVAL where there is no such signal, or what comes with it is not to be understood
    */
   kill(signal: number | string, info?: SigInfoInit): boolean {
-    return this.#send(signal, info, null);
+    return this.#sending.send(signal, info, null);
   }
 
   /**
@@ -270,27 +237,7 @@ export class Process implements Home {
    * @param thread what `signals` of the thread's runner is
    */
   killThread(thread: SignalState, signal: number | string, info?: SigInfoInit): boolean {
-    return this.#send(signal, info, thread);
-  }
-
-  #send(signal: number | string, init: SigInfoInit | undefined, thread: SignalState | null): boolean {
-    if (signal === 0) return this.status === null;
-    const info = sigInfo(signo(signal), init);
-    if (this.status !== null) return false;
-    const sent = thread === null ? this.signals.send(info) : thread.send(info, 'thread');
-    this.#sent(info.signo, thread);
-    return sent !== 'lost';
-  }
-
-  /** @param thread the one it was sent to; null: the process */
-  #sent(number: Signo, thread: SignalState | null): void {
-    const running = this.#running;
-    const { fatal } = this.signals;
-    if (running !== null) {
-      if (running.signals.deliverable) running.budget.request();
-    } else if (fatal !== null) this.#runner?.finish({ kind: 'signaled', signal: fatal });
-    this.#notify();
-    this.#conductor?.signaled(number, thread ?? this.signals.recipient(number));
+    return this.#sending.send(signal, info, thread);
   }
 
   /** Stops the process: SIGSTOP. */
@@ -309,16 +256,7 @@ export class Process implements Home {
    * @throws ProcessError while the guest is running, and where there is nothing to take
    */
   suspend(): Interrupted {
-    const runner = this.#attached;
-    if (this.#conductor !== null)
-      throw new ProcessError('state', 'the process has threads, which cannot be taken away');
-    if (runner.isRunning) throw new ProcessError('state', 'the process is running');
-    if (!this.#begun && runner.ended === null) this.#begin();
-    if (runner.stack.length === 0) throw new ProcessError('state', 'the process is computing nothing');
-    const mask = this.signals.blocked;
-    const taken = runner.take();
-    this.#publish();
-    return new Interrupted(this, taken, mask);
+    return this.#attached.computations.suspend();
   }
 
   /**
@@ -330,11 +268,7 @@ export class Process implements Home {
    */
   call(name: string, ...args: readonly unknown[]): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const runner = this.#attached;
-      const calledAt = runner.guest.stackPointer;
-      const caller = promisedTo(name, resolve, reject);
-      const activation = { ...runner.fresh(name, args), stackPointer: calledAt, calledAt, caller };
-      this.restore([activation], this.signals.blocked);
+      this.#attached.computations.call(name, args, promisedTo(name, resolve, reject));
       if (!this.#looping) this.start();
     });
   }
@@ -347,33 +281,16 @@ export class Process implements Home {
    * @returns what the action returns; rejected with what it throws, and with a ProcessError `ended` where the process ends before
    */
   interrupt<T>(action: () => T): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const run = (): void => {
-        try {
-          if (this.status === null) resolve(this.runner.aside(action));
-          else reject(new ProcessError('ended', 'the process has ended', { cause: this.status }));
-        } catch (error) {
-          reject(error);
-        }
-      };
-      const running = this.#running;
-      if (running === null) {
-        run();
-        return;
-      }
-      this.#actions.push(run);
+    const running = this.#running;
+    const done = this.#actions.do(() => {
+      if (this.status !== null) throw new ProcessError('ended', 'the process has ended', { cause: this.status });
+      return this.runner.aside(action);
+    }, running === null);
+    if (running !== null) {
       running.budget.request();
       this.#notify();
-    });
-  }
-
-  /** Does what it was asked to while the guest ran. */
-  #act(): void {
-    while (this.#running === null) {
-      const action = this.#actions.shift();
-      if (action === undefined) return;
-      action();
     }
+    return done;
   }
 
   /**
@@ -396,12 +313,7 @@ export class Process implements Home {
    * @throws ProcessError for a process with threads
    */
   drop(): void {
-    const runner = this.#attached;
-    if (this.#conductor !== null)
-      throw new ProcessError('state', 'the process has threads: what they do cannot be dropped');
-    if (!this.#begun && runner.ended === null) this.#begin();
-    runner.drop();
-    this.#publish();
+    this.#attached.computations.drop();
   }
 
   /**
@@ -410,27 +322,7 @@ export class Process implements Home {
    * @throws ProcessError where there is no such export
    */
   fresh(entry: string, ...args: readonly unknown[]): Interrupted {
-    return new Interrupted(this, [this.#attached.fresh(entry, args)], this.signals.blocked);
-  }
-
-  /** Used by Interrupted. */
-  restore(stack: Activation[], mask: SigSet): void {
-    const runner = this.#attached;
-    if (runner.ended !== null) throw new ProcessError('state', 'the process has ended');
-    if (this.#conductor !== null) throw new ProcessError('state', 'the process has threads: others run them');
-    if (runner.isRunning || runner.stack.length > 0) {
-      throw new ProcessError('state', 'the process has another computation: suspend that first');
-    }
-    this.#begun = true;
-    this.#timed();
-    this.signals.blocked = mask;
-    runner.put(stack);
-    this.#notify();
-  }
-
-  /** Used by Interrupted. */
-  dropped(stack: readonly Activation[]): void {
-    this.#runner?.leftBehind(stack);
+    return this.#attached.computations.fresh(entry, args);
   }
 
   // ---- for imports
@@ -459,12 +351,12 @@ export class Process implements Home {
 
   /** That of the thread whose turn it is, or else of the main thread. */
   get runner(): Runner {
-    return this.#conductor?.active ?? this.#attached;
+    return this.#conductor?.active ?? this.#attached.runner;
   }
 
   /** Whose guest code has called the host. */
   get #running(): Runner | null {
-    const runner = this.#conductor?.active ?? this.#runner;
+    const runner = this.#conductor?.active ?? this.#attachment?.runner;
     return runner?.isRunning ? runner : null;
   }
 
@@ -477,11 +369,11 @@ export class Process implements Home {
   conduct(conductor: Conductor): Runner {
     if (this.#looping) throw new ProcessError('state', 'the process was started before');
     if (this.entry === null) throw new ProcessError('state', 'threads need an entry that their process runs');
-    const main = this.#attached;
-    this.#begin();
+    const { runner, computations } = this.#attached;
+    computations.begin();
     this.#looping = true;
     this.#conductor = conductor;
-    return main;
+    return runner;
   }
 
   /** What its timers go by. */
@@ -500,60 +392,13 @@ export class Process implements Home {
 
   // ---- running
 
-  #begin(): void {
-    const runner = this.#attached;
-    if (this.#begun || runner.ended !== null) return;
-    const { args = [], before = [] } = this.#options;
-    const entry = this.entry === null ? [] : [runner.fresh(this.entry, args)];
-    const first = before.reduceRight((then, name) => [runner.fresh(name, [], then)], entry);
-    this.#begun = true;
-    runner.put(first);
-    this.#timed();
-  }
-
   /** Its time counts from now on. */
   #timed(): void {
     this.limits?.begin(() => {
       this.collect();
       const limit = this.limits?.over ?? null;
-      if (limit !== null && this.#running === null) this.#runner?.finish({ kind: 'timed-out', limit });
+      if (limit !== null && this.#running === null) this.#attachment?.runner.finish({ kind: 'timed-out', limit });
     });
-  }
-
-  /** A time limit is passed, and there is grace. */
-  #warn(limit: TimeLimit): void {
-    this.kill(limit === 'wall' ? SIGTERM : 'SIGXCPU', { code: SI.KERNEL });
-    // As timeout(1) does: a stopped process could not act on it.
-    this.kill(SIGCONT, { code: SI.KERNEL });
-  }
-
-  async #loop(): Promise<void> {
-    const runner = this.#attached;
-    let release = keepAlive();
-    try {
-      await this.#sliced.prepare();
-      await turn();
-      for (let turned = now(); ; ) {
-        this.#bell.silence();
-        this.#pause = this.#slice(() => this.#sliced.run());
-        if (this.#pause === 'ended') return;
-        if (this.#pause !== 'yielded') {
-          // One that has nothing of its own to do does not hold its host.
-          const isIdle = this.#pause === 'idle' && this.entry === null;
-          if (isIdle) release();
-          await this.#bell.heard();
-          if (isIdle) release = keepAlive();
-        }
-        if (this.#pause === 'yielded' || now() - turned >= (this.#options.slice ?? DEFAULT_SLICE)) {
-          await turn();
-          turned = now();
-        }
-      }
-    } catch (error) {
-      runner.finish({ kind: 'failed', error });
-    } finally {
-      release();
-    }
   }
 
   /** A stop signal has stopped it. */
@@ -561,19 +406,13 @@ export class Process implements Home {
     this.#options.onStop?.(signal, () => {
       if (!this.signals.stopped || this.status !== null) return;
       this.signals.unstop();
-      this.#sent(SIGCONT, null);
+      this.#sending.sent(SIGCONT, null);
     });
   }
 
   /** Takes in the signals that another thread of the host has sent, and looks at the clocks of its limits. */
   collect(): void {
-    if (this.#control !== null) {
-      for (const info of this.#control.collect()) {
-        if (this.status !== null) return;
-        this.signals.send(info, 'process', isRealtime(info.signo));
-        this.#sent(info.signo, null);
-      }
-    }
+    if (this.#control !== null && !this.#sending.receive(this.#control.collect())) return;
     this.limits?.look();
   }
 
@@ -583,7 +422,7 @@ export class Process implements Home {
     try {
       return run();
     } finally {
-      if (this.#conductor === null) this.#runner?.makeRoom();
+      if (this.#conductor === null) this.#attachment?.runner.makeRoom();
       this.#publish();
     }
   }
@@ -593,17 +432,17 @@ export class Process implements Home {
   }
 
   #notify(): void {
-    this.#bell.ring();
+    this.#attachment?.loop.ring();
     this.#conductor?.wake();
   }
 
   #finished(status: ExitStatus): void {
     this.#timer.set({ value: 0, interval: 0 });
     this.limits?.close();
-    this.#slices?.close();
+    this.#attachment?.loop.close();
     this.#control?.finish(status);
     this.#resolve(status);
-    for (const action of this.#actions.splice(0)) action();
+    this.#actions.ended();
     this.#notify();
     this.#conductor?.ended();
   }

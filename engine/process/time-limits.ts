@@ -1,3 +1,4 @@
+import { SI, SIGCONT, SIGTERM, type SigInfoInit } from '../signals/index.ts';
 import { at, now } from './event-loop.ts';
 
 /** How long a process may take, in milliseconds. */
@@ -19,6 +20,13 @@ export const TIME_LIMITS = ['wall', 'cpu'] as const satisfies readonly TimeLimit
 export function checkLimits({ wall = 1, cpu = 1, grace = 0 }: TimeLimits): void {
   if (!(wall > 0 && cpu > 0)) throw new RangeError('a time limit must be a number of milliseconds above 0');
   if (!(grace >= 0)) throw new RangeError('the grace of time limits must be a number of milliseconds from 0 on');
+}
+
+/** What a process gets that has passed a limit and has its grace to end by itself. */
+export function warn(process: { kill(signal: number | string, info: SigInfoInit): boolean }, limit: TimeLimit): void {
+  process.kill(limit === 'wall' ? SIGTERM : 'SIGXCPU', { code: SI.KERNEL });
+  // As timeout(1) does: a stopped process could not act on it.
+  process.kill(SIGCONT, { code: SI.KERNEL });
 }
 
 /** The clocks of a process with time limits. */
