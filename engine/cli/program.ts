@@ -31,7 +31,7 @@ export interface ProgramOptions {
   readonly entry: string;
   readonly args: readonly unknown[];
   readonly limits: StoreLimits;
-  /** How many polls the program passes before the host's event loop has a turn. Default: as many as last some milliseconds. */
+  /** How many units of fuel the program uses before the host's event loop has a turn. Default: as many as last some milliseconds. */
   readonly fuel?: number | undefined;
   /** In milliseconds. */
   readonly timeout?: number | undefined;

@@ -37,7 +37,8 @@ How the program is made interruptible:
   --yield fuel         (default) it counts, and lets signals in every millisecond
   --yield epoch        it looks at a word that another thread sets
   --yield none         it computes without a break; signals reach it where it waits, and those of the terminal end it
-  --fuel N             with fuel: lets signals in at every N-th poll, so that runs do not depend on the time
+  --fuel N             with fuel: lets signals in whenever N units of fuel are used up, so that runs do not depend on the
+                       time; a poll takes one, or more after much work
   --instrumenter NAME  frames (default), or binaryen: Binaryen's Asyncify pass
   --depth heap         recursion is bounded by memory, not by the engine's stack: the default with fuel and epoch
   --depth native       it is not: the default with none
@@ -45,7 +46,8 @@ How the program is made interruptible:
 
 How its threads take turns, where it has any (it imports from "bobbin:threads", or was built for wasi-threads):
 
-  --policy NAME[:N]    round-robin (default), fifo, priority, fair, deadline or lottery; N is the slice, in polls
+  --policy NAME[:N]    round-robin (default), fifo, priority, fair, deadline or lottery; N is the slice, in units
+                       of fuel
   --seed N             of what is drawn (default 0)
   --virtual-time       time stands still while a thread can run, so that the same seed makes the same schedule
   --trace FILE         writes what they did, to be opened in Perfetto (Chrome's Trace Event Format)

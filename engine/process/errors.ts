@@ -24,7 +24,7 @@ export type ProcessErrorKind =
   | 'no-shared-memory'
   /** The thread that ends the slices of guests with epoch polls could not be started, or is not ready yet. */
   | 'no-timer'
-  /** A slice was to be measured in polls, and the guest's epoch polls count none. */
+  /** A slice was to be measured in fuel, and the guest's epoch polls count none. */
   | 'no-fuel'
   /** What was given as a control is none, or is another process's. */
   | 'bad-control'

@@ -42,7 +42,10 @@ export interface ProcessOptions extends GuestOptions {
 }
 
 export interface SliceOptions {
-  /** The guest yields at the poll of this number. Default: about a slice. Guests with `epoch` polls count none. */
+  /**
+   * The guest yields at the poll that uses up this many units: one costs 1, or a 64th of the work since the last where that is 128 units or
+   * more (docs/architecture.md). Default: about a slice. Guests with `epoch` polls count none.
+   */
   readonly fuel?: number;
 }
 

@@ -22,11 +22,11 @@ export interface Policy {
   /** The task to run now. Called only while there is one; it takes it away. */
   next(): Task | undefined;
   /**
-   * How many polls the task may pass until others have their turn; at least 1. A guest's poll is one of its yield points (it
-   * must have `fuel` ones), a host task's is an operation. Default: Infinity, it runs until it waits.
+   * How many units of fuel the task may use until others have their turn; at least 1. A guest's yield point (it must have `fuel`
+   * polls) takes one, or more after much work; a host task's operation takes one. Default: Infinity, it runs until it waits.
    */
   slice?(task: Task): number;
-  /** The task has run, for this many polls, at least 1. Called before it is `ready` again. */
+  /** The task has run, and used this many units, at least 1. Called before it is `ready` again. */
   ran?(task: Task, polls: number): void;
 }
 

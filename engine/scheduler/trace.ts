@@ -31,7 +31,7 @@ export type TraceEvent = {
     }
   | { readonly kind: 'ready'; readonly reason: Exclude<ReadyReason, 'spawned' | 'woken'> }
   | { readonly kind: 'run' }
-  /** It stops running, and has passed this many polls since `run`; comes before what it stops for. */
+  /** It stops running; `polls`: the units of fuel it has used since `run`; comes before what it stops for. */
   | { readonly kind: 'stop'; readonly reason: StopReason; readonly polls: number }
   /** It waits. */
   | { readonly kind: 'block'; readonly on: string }

@@ -5,7 +5,7 @@ import { type Row, Rows } from './rows.ts';
 export interface TaskStats {
   readonly task: number;
   readonly name: string;
-  /** How often it began to run, and for how many polls and how long in all. */
+  /** How often it began to run, and how many units of fuel (`polls`) and how long it took in all. */
   readonly runs: number;
   readonly polls: number;
   readonly running: number;
@@ -41,7 +41,7 @@ export interface StatsSummary {
   readonly latencyMax: number;
   /** How long some task was running. */
   readonly busy: number;
-  /** The run that took longest, and the one of the most polls; null: there was none. */
+  /** The run that took longest, and the one of the most fuel; null: there was none. */
   readonly longest: Slice | null;
   readonly mostPolls: Slice | null;
   /** Those that ran longest, longest first. */

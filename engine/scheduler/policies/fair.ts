@@ -4,7 +4,7 @@ import { OrderedTasks } from './ordered.ts';
 import { type SliceOptions, sliceOf } from './round-robin.ts';
 
 /**
- * Shares by `weight`: the task runs next that has had the least, in polls divided by its weight. One that has waited starts where
+ * Shares by `weight`: the task runs next that has had the least, in units of fuel divided by its weight. One that has waited starts where
  * the others are, and does not make up for it (as in start-time fair queueing: Goyal, Vin and Cheng, 1996).
  */
 export class FairPolicy implements Policy {

@@ -3,7 +3,7 @@ import type { Policy } from '../policy.ts';
 import { FifoPolicy } from './fifo.ts';
 
 export interface SliceOptions {
-  /** The polls a task may pass in one turn. Guests need `fuel` polls for it; an operation of a host task is one poll. */
+  /** The units of fuel a task may use in one turn. Guests need `fuel` polls for it; an operation of a host task takes one. */
   readonly slice?: number;
 }
 
