@@ -112,6 +112,8 @@ export const WRITE: { readonly [K in ImmediateName]: (writer: Writer, value: Imm
 };
 
 interface Row {
+  /** Its opcode, where that is one byte; or -1. */
+  readonly byte: number;
   readonly bytes: Uint8Array;
   readonly names: readonly string[];
   readonly writes: readonly ((writer: Writer, value: never) => void)[];
@@ -127,7 +129,12 @@ const ROWS = new Map<OpName, Row>(
     }
     return [
       name,
-      { bytes: writer.finish(), names: immediates, writes: immediates.map((immediate) => WRITE[immediate]) },
+      {
+        byte: prefix === 0 ? code : -1,
+        bytes: writer.finish(),
+        names: immediates,
+        writes: immediates.map((immediate) => WRITE[immediate]),
+      },
     ];
   }),
 );
@@ -136,8 +143,9 @@ const ROWS = new Map<OpName, Row>(
 export function encodeInstr(writer: Writer, instr: Instr): void {
   const row = ROWS.get(instr.op);
   if (row === undefined) throw new RangeError(`no opcode ${instr.op}`);
-  writer.raw(row.bytes);
-  const { names, writes } = row;
+  const { byte, bytes, names, writes } = row;
+  if (byte < 0) writer.raw(bytes);
+  else writer.byte(byte);
   const values = instr as unknown as Record<string, never>;
   for (let i = 0; i < names.length; i++) writes[i]?.(writer, values[names[i] as string] as never);
 }

@@ -42,18 +42,19 @@ export class Asm {
     return this;
   }
   /** Emits an instruction without immediates. */
-  do(...ops: readonly OpName[]): this {
-    for (const op of ops) this.out.push({ op, at: -1 } as unknown as Instr);
+  do(op: OpName, ...more: readonly OpName[]): this {
+    this.out.push({ op, at: -1 } as unknown as Instr);
+    for (const each of more) this.out.push({ op: each, at: -1 } as unknown as Instr);
     return this;
   }
 
   open(op: 'block' | 'loop' | 'if', block: BlockType = EMPTY): Label {
-    this.out.push(made(op, { block }));
+    this.out.push({ op, at: -1, block });
     return { level: this.#level++ };
   }
   /** Opens an `if` that is hardly ever entered; engines lay its code out of the way. */
   openUnlikely(): Label {
-    this.out.push({ ...made('if', { block: EMPTY }), unlikely: true } as Instr);
+    this.out.push({ op: 'if', at: -1, block: EMPTY, unlikely: true });
     return { level: this.#level++ };
   }
   openTry(block: BlockType, catches: readonly SymbolicCatch[]): Label {
@@ -84,13 +85,13 @@ export class Asm {
   }
 
   br(label: Label): this {
-    return this.op('br', { label: this.depthOf(label) });
+    return this.push({ op: 'br', at: -1, label: this.depthOf(label) });
   }
   brIf(label: Label): this {
-    return this.op('br_if', { label: this.depthOf(label) });
+    return this.push({ op: 'br_if', at: -1, label: this.depthOf(label) });
   }
   brIfUnlikely(label: Label): this {
-    return this.push({ ...made('br_if', { label: this.depthOf(label) }), unlikely: true } as Instr);
+    return this.push({ op: 'br_if', at: -1, label: this.depthOf(label), unlikely: true });
   }
   /** The last label is the default. */
   brTable(labels: readonly Label[]): this {
@@ -101,43 +102,43 @@ export class Asm {
   }
 
   i32(value: number): this {
-    return this.op('i32.const', { i32: value });
+    return this.push({ op: 'i32.const', at: -1, i32: value });
   }
   get(local: LocalIdx): this {
-    return this.op('local.get', { local });
+    return this.push({ op: 'local.get', at: -1, local });
   }
   set(local: LocalIdx): this {
-    return this.op('local.set', { local });
+    return this.push({ op: 'local.set', at: -1, local });
   }
   tee(local: LocalIdx): this {
-    return this.op('local.tee', { local });
+    return this.push({ op: 'local.tee', at: -1, local });
   }
   globalGet(global: GlobalIdx): this {
-    return this.op('global.get', { global });
+    return this.push({ op: 'global.get', at: -1, global });
   }
   globalSet(global: GlobalIdx): this {
-    return this.op('global.set', { global });
+    return this.push({ op: 'global.set', at: -1, global });
   }
   call(func: FuncIdx): this {
-    return this.op('call', { func });
+    return this.push({ op: 'call', at: -1, func });
   }
   callRef(type: TypeIdx): this {
     return this.op('call_ref', { type });
   }
   null(heap: HeapType): this {
-    return this.op('ref.null', { heap });
+    return this.push({ op: 'ref.null', at: -1, heap });
   }
   cast(type: RefType): this {
     return this.op(type.nullable ? 'ref.cast null' : 'ref.cast', { heap: type.heap });
   }
   structGet(type: TypeIdx, field: number): this {
-    return this.op('struct.get', { type, field: field as never });
+    return this.push({ op: 'struct.get', at: -1, type, field: field as never });
   }
   structSet(type: TypeIdx, field: number): this {
-    return this.op('struct.set', { type, field: field as never });
+    return this.push({ op: 'struct.set', at: -1, type, field: field as never });
   }
   structNew(type: TypeIdx): this {
-    return this.op('struct.new', { type });
+    return this.push({ op: 'struct.new', at: -1, type });
   }
 }
 

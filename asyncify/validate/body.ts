@@ -35,7 +35,8 @@ export function walkBody(info: Context, index: number, func: Func, body: Expr, o
   if (before === undefined && after === undefined) {
     for (let i = 0; i < body.length; i++) step(walk, body[i] as Instr);
   } else {
-    for (const [i, instr] of body.entries()) {
+    for (let i = 0; i < body.length; i++) {
+      const instr = body[i] as Instr;
       observer.before?.(instr, i, walk);
       step(walk, instr);
       observer.after?.(instr, i, walk);

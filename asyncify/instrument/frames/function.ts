@@ -1,9 +1,9 @@
-import type { Handler } from '../../binary/immediates.ts';
+import type { BlockType, Handler } from '../../binary/immediates.ts';
 import type { Func } from '../../binary/module.ts';
-import type { Instr } from '../../binary/opcodes.ts';
-import type { FuncIdx, LocalIdx, TypeIdx, ValType } from '../../binary/types.ts';
+import type { Instr, OpName } from '../../binary/opcodes.ts';
+import type { FuncIdx, LabelIdx, LocalIdx, TypeIdx, ValType } from '../../binary/types.ts';
 import { isRef, refType } from '../../binary/types.ts';
-import { RefusedError } from '../../errors.ts';
+import { type InvalidWhere, RefusedError } from '../../errors.ts';
 import { ENGINE_LIMITS, refuseBody } from '../../limits.ts';
 import { Asm, Locals, made } from '../../lower/asm.ts';
 import type { Code } from '../../lower/build.ts';
@@ -20,6 +20,13 @@ import { type Prepared, prepare } from './prepare.ts';
 import { ResumePoints } from './resume-points.ts';
 import type { RuntimeState } from './state.ts';
 import { nullable } from './stubs.ts';
+
+const isResume = (instr: Instr): instr is ResumeInstr =>
+  instr.op === 'resume' || instr.op === 'resume_throw' || instr.op === 'resume_throw_ref';
+const tailCalls = (op: OpName): boolean =>
+  op === 'return_call' || op === 'return_call_indirect' || op === 'return_call_ref';
+
+type Opening = Instr & { readonly block: BlockType };
 
 /** With room for what goes around a body. */
 const MAX_LOCALS = ENGINE_LIMITS.locals - 1_000;
@@ -252,8 +259,8 @@ class FunctionTranslator {
       else if (op === 'end') this.#end();
       return;
     }
-    if ('block' in instr) {
-      this.#constructs.open(instr, index, state);
+    if (opens(op)) {
+      this.#constructs.open(instr as Opening, index, state);
       return;
     }
     if (op === 'else') this.#else();
@@ -264,18 +271,21 @@ class FunctionTranslator {
 
   /** Refuses what grows beyond what engines take; output can be quadratic where many operands wait at many suspensions. */
   #checkSize(instr: Instr): void {
-    const where = { offset: instr.at, func: this.#index, instruction: instr.op };
     // No instruction is shorter than a byte. How many bytes there are is seen when all is encoded.
-    if (this.#asm.out.length > ENGINE_LIMITS.body) refuseBody(where);
+    if (this.#asm.out.length > ENGINE_LIMITS.body) refuseBody(this.#where(instr));
     if (this.#locals.declared.length + this.#params.length > MAX_LOCALS) {
       throw new RefusedError(
         `the translated function has too many locals: the limit of engines is ${ENGINE_LIMITS.locals}`,
-        where,
+        this.#where(instr),
       );
     }
-    if ('handlers' in instr && instr.handlers.length > MAX_HANDLERS) {
-      throw new RefusedError(`more than ${MAX_HANDLERS} handlers`, where);
+    if (isResume(instr) && instr.handlers.length > MAX_HANDLERS) {
+      throw new RefusedError(`more than ${MAX_HANDLERS} handlers`, this.#where(instr));
     }
+  }
+
+  #where(instr: Instr): InvalidWhere {
+    return { offset: instr.at, func: this.#index, instruction: instr.op };
   }
 
   #plain(instr: Instr, index: number, state: WalkState): void {
@@ -286,7 +296,6 @@ class FunctionTranslator {
       this.#suspending(instr, item, state);
       return;
     }
-    const pushed = (): ValType[] => build.vals(state.operands.slice(state.low) as ValType[]);
     switch (instr.op) {
       case 'local.get': {
         const type = this.#localTypes[instr.local] as ValType;
@@ -302,7 +311,7 @@ class FunctionTranslator {
       case 'v128.const':
       case 'ref.null':
       case 'ref.func':
-        this.#operands.pushCode(pushed()[0] as ValType, [this.#lowering.simple(instr)], null);
+        this.#operands.pushCode(build.val(state.operands[state.low] as ValType), [this.#lowering.simple(instr)], null);
         return;
       case 'drop':
         if (this.#operands.dropUnmade()) return;
@@ -315,7 +324,7 @@ class FunctionTranslator {
         this.#finishResume(instr, this.#emitResume(instr), state);
         this.#lowering.state.checks?.guest(this.#asm, false);
         this.#operands.truncate(state.low);
-        this.#operands.pushed(pushed());
+        this.#pushed(state);
         return;
       default:
     }
@@ -324,23 +333,43 @@ class FunctionTranslator {
       return;
     }
     this.#operands.flush();
-    if (op === 'return' || op.startsWith('return_call')) this.#giveBack();
-    if (op.startsWith('return_call')) this.#call(instr);
+    const isTailCall = tailCalls(op);
+    if (op === 'return' || isTailCall) this.#giveBack();
+    if (isTailCall) this.#call(instr);
     else this.#asm.push(this.#relabel(this.#lowering.simple(instr)));
     if (calls(op)) this.#lowering.state.checks?.guest(this.#asm, false);
     if (instr.op === 'local.tee' && instr.local >= this.#params.length && this.#nonNull(instr.local)) {
       this.#asm.do('ref.as_non_null');
     }
     this.#operands.truncate(state.low);
-    if (!leaves(instr.op)) this.#operands.pushed(pushed());
+    if (!leaves(instr.op)) this.#pushed(state);
+  }
+
+  /** Takes what an instruction has pushed, which is on the real stack. */
+  #pushed({ operands, low }: WalkState): void {
+    const { build } = this.#lowering;
+    for (let at = low; at < operands.length; at++) this.#operands.push(build.val(operands[at] as ValType));
   }
 
   #relabel(instr: Instr): Instr {
-    const depth = (index: number) => this.#asm.depthOf(this.#constructs.labelOf(index));
-    if ('label' in instr) return { ...instr, label: depth(instr.label) } as Instr;
-    if ('labels' in instr) return { ...instr, labels: instr.labels.map(depth) };
-    if ('cast' in instr) return { ...instr, cast: { ...instr.cast, label: depth(instr.cast.label) } };
-    return instr;
+    switch (instr.op) {
+      case 'br':
+      case 'br_if':
+      case 'br_on_null':
+      case 'br_on_non_null':
+        return { ...instr, label: this.#depth(instr.label) };
+      case 'br_table':
+        return { ...instr, labels: instr.labels.map((index) => this.#depth(index)) };
+      case 'br_on_cast':
+      case 'br_on_cast_fail':
+        return { ...instr, cast: { ...instr.cast, label: this.#depth(instr.cast.label) } };
+      default:
+        return instr;
+    }
+  }
+
+  #depth(index: number): LabelIdx {
+    return this.#asm.depthOf(this.#constructs.labelOf(index));
   }
 
   #continuation(type: TypeIdx): LocalIdx {

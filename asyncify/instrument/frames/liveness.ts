@@ -30,6 +30,7 @@ export interface PointTest {
 
 /** The locals that are live at one resume point at least: those a frame has to save. */
 export function liveAtPoints(body: Expr, locals: number, points: PointTest): Set<number> {
+  if (locals === 0) return new Set();
   const words = (locals + 31) >>> 5;
   const all = (): Set<number> => new Set(Array.from({ length: locals }, (_, index) => index));
   if (words * body.length > BUDGET) return all();

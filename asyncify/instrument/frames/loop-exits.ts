@@ -3,7 +3,7 @@ import type { Expr } from '../../binary/module.ts';
 import type { Instr } from '../../binary/opcodes.ts';
 import type { LabelIdx } from '../../binary/types.ts';
 import { EMPTY, made } from '../../lower/asm.ts';
-import { leaves } from './points.ts';
+import { leaves, opens } from './points.ts';
 
 /** Deeper nests are left alone, and so is what else would take long or nest deeply. */
 const MAX_NESTING = 500;
@@ -54,14 +54,29 @@ export function takeExitsOutOfLoops(body: Expr, test: ExitTest): Expr {
 }
 
 function labelsOf(instr: Instr): readonly number[] {
-  if ('labels' in instr) return instr.labels;
-  if ('label' in instr) return [instr.label];
-  if ('cast' in instr) return [instr.cast.label];
-  if ('catches' in instr) return instr.catches.map(({ label }) => label);
-  if ('handlers' in instr)
-    return instr.handlers.flatMap((handler) => (handler.kind === 'label' ? [handler.label] : []));
-  return [];
+  switch (instr.op) {
+    case 'br_table':
+      return instr.labels;
+    case 'br':
+    case 'br_if':
+    case 'br_on_null':
+    case 'br_on_non_null':
+      return [instr.label];
+    case 'br_on_cast':
+    case 'br_on_cast_fail':
+      return [instr.cast.label];
+    case 'try_table':
+      return instr.catches.map(({ label }) => label);
+    case 'resume':
+    case 'resume_throw':
+    case 'resume_throw_ref':
+      return instr.handlers.flatMap((handler) => (handler.kind === 'label' ? [handler.label] : []));
+    default:
+      return NO_LABELS;
+  }
 }
+const NO_LABELS: readonly number[] = [];
+const NO_TARGETS: readonly Nest[] = [];
 
 function relabel(instr: Instr, labels: readonly LabelIdx[]): Instr {
   const [first = 0 as LabelIdx] = labels;
@@ -88,20 +103,31 @@ function nest(open: Instr, targets: readonly Nest[] = []): Nest {
 function parse(body: Expr): Nest | null {
   const root = nest(made('block', { block: EMPTY }));
   const open = [root];
-  for (const [index, instr] of body.entries()) {
-    const top = open.at(-1) as Nest;
-    const list = top.arms.at(-1) as Node[];
-    const targets = (): Nest[] => labelsOf(instr).map((label) => open[open.length - 1 - label] as Nest);
-    if ('block' in instr) {
-      const inner = nest(instr, targets());
-      list.push(inner);
-      open.push(inner);
-      if (open.length > MAX_NESTING) return null;
-    } else if (instr.op === 'else') top.arms.push([]);
-    else if (instr.op === 'end') {
+  let top = root;
+  let list = root.arms[0] as Node[];
+  for (let index = 0; index < body.length; index++) {
+    const instr = body[index] as Instr;
+    if (instr.op === 'end') {
       top.end = index;
       open.pop();
-    } else list.push({ instr, index, targets: targets() });
+      top = open[open.length - 1] as Nest;
+      list = top?.arms[top.arms.length - 1] as Node[];
+      continue;
+    }
+    if (instr.op === 'else') {
+      list = [];
+      top.arms.push(list);
+      continue;
+    }
+    const labels = labelsOf(instr);
+    const targets = labels.length === 0 ? NO_TARGETS : labels.map((label) => open[open.length - 1 - label] as Nest);
+    if (opens(instr.op)) {
+      top = nest(instr, targets);
+      list.push(top);
+      list = top.arms[0] as Node[];
+      open.push(top);
+      if (open.length > MAX_NESTING) return null;
+    } else list.push({ instr, index, targets });
   }
   return root;
 }
@@ -117,12 +143,14 @@ class Mover {
   }
 
   /** `around`: the constructs around a list, outermost first; the first `fixed` of its nodes stay. */
-  list(list: Node[], around: readonly Nest[], fixed: number): void {
+  list(list: Node[], around: Nest[], fixed: number): void {
     const end = list.findIndex((node) => !isNest(node) && leaves(node.instr.op));
     if (end >= fixed) this.#take(list, end, around);
     for (const node of list) {
       if (!isNest(node)) continue;
-      for (const arm of node.arms) this.list(arm, [...around, node], 0);
+      around.push(node);
+      for (const arm of node.arms) this.list(arm, around, 0);
+      around.pop();
     }
   }
 

@@ -35,8 +35,11 @@ export class Operands {
     return this.#entries.length;
   }
 
+  push(type: ValType): void {
+    this.#entries.push({ kind: 'stack', type });
+  }
   pushed(types: readonly ValType[]): void {
-    for (const type of types) this.#entries.push({ kind: 'stack', type });
+    for (const type of types) this.push(type);
   }
   pushCode(type: ValType, code: readonly Instr[], local: LocalIdx | null): void {
     this.#entries.push({ kind: 'code', type, code, local });

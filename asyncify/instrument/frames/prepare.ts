@@ -38,7 +38,10 @@ export function prepare({ info, suspensions, yields }: Lowering, index: FuncIdx)
     isPolled: (at) => points.polls.has(at),
     entry: points.polls.get(-1)?.place ?? 0,
   });
-  return { index, func: { ...source, body }, points, live };
+  const { type, locals, at, endAt, emptyRuns } = source;
+  // Not by a spread: a body may be made anew each time it is read.
+  const func = { type, locals, ...(emptyRuns === undefined ? {} : { emptyRuns }), body, at, endAt };
+  return { index, func, points, live };
 }
 
 /** Not where a local without default may be assigned in a loop. */

@@ -141,13 +141,15 @@ export class RuntimeState {
   }
 
   shared(name: SharedName): GlobalIdx {
+    const known = this.#shared.get(name);
+    if (known !== undefined) return known;
     const type = SHARED_GLOBALS[name];
-    return this.#global(
-      name,
-      { type, mutable: true },
-      isRef(type) ? made('ref.null', { heap: type.heap }) : zero(type),
-    );
+    const init = isRef(type) ? made('ref.null', { heap: type.heap }) : zero(type);
+    const global = this.#global(name, { type, mutable: true }, init);
+    this.#shared.set(name, global);
+    return global;
   }
+  readonly #shared = new Map<SharedName, GlobalIdx>();
   /** The stack of every continuation that has not run yet. */
   get fresh(): GlobalIdx {
     const type = { type: refType(T.stack, false), mutable: false };
@@ -156,12 +158,16 @@ export class RuntimeState {
   /** This module's own copy of `unwinding`, read after calls that stay inside; the same global in a closed module. */
   get unwinding(): GlobalIdx {
     if (this.linking === 'closed') return this.shared('unwinding');
-    return this.build.addGlobal({ type: 'i32', mutable: true }, [zero('i32')], 'own unwinding');
+    this.#unwinding ??= this.build.addGlobal({ type: 'i32', mutable: true }, [zero('i32')], 'own unwinding');
+    return this.#unwinding;
   }
+  #unwinding: GlobalIdx | null = null;
   /** 1 where a function of this module is being re-entered: its frame is the innermost of the running stack. */
   get reentering(): GlobalIdx {
-    return this.build.addGlobal({ type: 'i32', mutable: true }, [zero('i32')], 'reentering');
+    this.#reentering ??= this.build.addGlobal({ type: 'i32', mutable: true }, [zero('i32')], 'reentering');
+    return this.#reentering;
   }
+  #reentering: GlobalIdx | null = null;
   /** How large the frames of a stack may be, in FRAME_UNITs. */
   get stackLimit(): GlobalIdx {
     return this.build.importGlobal('stack-limit', { type: 'i32', mutable: false });
@@ -246,11 +252,7 @@ export class RuntimeState {
       const slotType = SLOT_TYPES[this.#classOf(type)] as RefType;
       if (type.heap !== slotType.heap) {
         // There is no cast in the exception hierarchy, and its bottom has no value but null.
-        if (type.heap === 'noexn')
-          asm
-            .do('drop')
-            .do(...(type.nullable ? [] : (['unreachable'] as const)))
-            .null('noexn');
+        if (type.heap === 'noexn') asm.do('drop', ...(type.nullable ? [] : (['unreachable'] as const))).null('noexn');
         else asm.cast(type);
         if (type.heap === 'noexn' && !type.nullable) asm.do('ref.as_non_null');
       } else if (!type.nullable) asm.do('ref.as_non_null');

@@ -53,6 +53,8 @@ export class Stubs {
   readonly dummies: Dummies;
   /** Functions by name, each made when it is first needed. */
   readonly #once = once<FuncIdx>();
+  /** Re-entries, by what they call. */
+  readonly #reentries = once<FuncIdx, FuncIdx>();
 
   constructor(state: RuntimeState) {
     this.state = state;
@@ -279,7 +281,7 @@ export class Stubs {
    * and looks at `reentering`.
    */
   reentry(target: FuncIdx, source: TypeIdx, name: string, tells: boolean): FuncIdx {
-    return this.#once(`reentry ${target}`, () => {
+    return this.#reentries(target, () => {
       const { state } = this;
       const { params, results } = state.build.signature(source);
       const func = state.build.addFunc(T.reenter, `re-enter ${name}`);

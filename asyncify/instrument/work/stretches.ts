@@ -80,6 +80,10 @@ interface Construct {
   readonly labels: readonly number[];
 }
 
+// Most functions have none of either.
+const NONE: readonly Insertion[] = [];
+const NO_COSTS: ReadonlyMap<number, number> = new Map();
+
 const nowhere = (): State => ({ entry: -1, poll: -1, debt: -1 });
 
 function join(to: State, from: State): void {
@@ -100,8 +104,8 @@ class Walk {
   readonly #input: StretchInput;
   readonly #limits: WorkLimits;
   readonly #constructs: Construct[] = [];
-  readonly #insertions: Insertion[] = [];
-  readonly #costs = new Map<number, number>();
+  #insertions: Insertion[] | null = null;
+  #costs: Map<number, number> | null = null;
   #state: State;
   /** Depth of constructs opened in dead code; -1: live. */
   #dead = -1;
@@ -128,7 +132,7 @@ class Walk {
     for (let index = 0; index < body.length; index++) this.#instr(body[index] as Instr, index);
     if (this.#dead < 0) this.#join(this.#constructs[0] as Construct, this.#state);
     const work = { head: this.#head, through: out.entry, tail: out.poll, debt: Math.max(out.debt, 0) };
-    return { work, insertions: this.#insertions, costs: this.#costs };
+    return { work, insertions: this.#insertions ?? NONE, costs: this.#costs ?? NO_COSTS };
   }
 
   #join(construct: Construct, state: State): void {
@@ -162,13 +166,13 @@ class Walk {
         Math.max(state.entry, state.poll) + Math.max(through, 0) > stretch ||
         (state.entry >= 0 && state.entry + work.head > stretch)
       ) {
-        this.#insertions.push({ index, kind: 'poll', cost: this.#cost(state) });
+        this.#insert({ index, kind: 'poll', cost: this.#cost(state) });
         this.#head = Math.max(this.#head, state.entry);
         state.entry = -1;
         state.poll = 0;
         state.debt = 0;
       } else if (state.debt > debt) {
-        this.#insertions.push({ index, kind: 'pay', cost: Math.ceil(state.debt / unit) });
+        this.#insert({ index, kind: 'pay', cost: Math.ceil(state.debt / unit) });
         state.debt = 0;
       }
     }
@@ -176,6 +180,11 @@ class Walk {
     state.entry = state.entry >= 0 && through >= 0 ? state.entry + through : -1;
     state.poll = Math.max(state.poll >= 0 && through >= 0 ? state.poll + through : -1, work.tail);
     state.debt += owes;
+  }
+
+  #insert(insertion: Insertion): void {
+    this.#insertions ??= [];
+    this.#insertions.push(insertion);
   }
 
   #cost(state: State): number {
@@ -275,6 +284,9 @@ class Walk {
   #pay(at: number, state: State): void {
     if (this.#limits.debt === Number.POSITIVE_INFINITY) return;
     const cost = this.#cost(state);
-    if (at >= 0 && cost > (this.#costs.get(at) ?? 1)) this.#costs.set(at, cost);
+    if (at >= 0 && cost > (this.#costs?.get(at) ?? 1)) {
+      this.#costs ??= new Map();
+      this.#costs.set(at, cost);
+    }
   }
 }
