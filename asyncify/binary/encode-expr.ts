@@ -146,6 +146,29 @@ export function encodeInstr(writer: Writer, instr: Instr): void {
   const { byte, bytes, names, writes } = row;
   if (byte < 0) writer.raw(bytes);
   else writer.byte(byte);
+  // The commonest are not looked up by name.
+  switch (instr.op) {
+    case 'local.get':
+    case 'local.set':
+    case 'local.tee':
+      writer.u32(instr.local);
+      return;
+    case 'i32.const':
+      writer.s32(instr.i32);
+      return;
+    case 'global.get':
+    case 'global.set':
+      writer.index('global', instr.global);
+      return;
+    case 'call':
+      writer.index('func', instr.func);
+      return;
+    case 'br':
+    case 'br_if':
+      writer.u32(instr.label);
+      return;
+    default:
+  }
   const values = instr as unknown as Record<string, never>;
   for (let i = 0; i < names.length; i++) writes[i]?.(writer, values[names[i] as string] as never);
 }

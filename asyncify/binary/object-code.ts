@@ -85,17 +85,31 @@ export class ObjectCode {
       encodeInstr(writer, instr);
     }
     writer.byte(0x0b);
-    const end = writer.length;
-    const placesEnd = writer.places.length;
-    return { write: (out, moves) => this.#write(out, moves, { start, end, firstPlace, placesEnd }) };
+    return new Body(writer, start, firstPlace);
+  }
+}
+
+class Body implements ObjectBody {
+  readonly #writer: ObjectWriter;
+  readonly #start: number;
+  readonly #end: number;
+  readonly #firstPlace: number;
+  readonly #placesEnd: number;
+
+  /** What was written from a place on. */
+  constructor(writer: ObjectWriter, start: number, firstPlace: number) {
+    this.#writer = writer;
+    this.#start = start;
+    this.#end = writer.length;
+    this.#firstPlace = firstPlace;
+    this.#placesEnd = writer.places.length;
   }
 
-  #write(
-    out: Writer,
-    moves: Moves,
-    { start, end, firstPlace, placesEnd }: { start: number; end: number; firstPlace: number; placesEnd: number },
-  ): number[] {
+  write(out: Writer, moves: Moves): number[] {
     const { places } = this.#writer;
+    const start = this.#start;
+    const firstPlace = this.#firstPlace;
+    const placesEnd = this.#placesEnd;
     const hints: number[] = [];
     const base = out.length;
     let from = start;
@@ -110,7 +124,7 @@ export class ObjectCode {
       else if (kind === ACCESS) out.access(this.#writer.at(from++), moves.memory(index));
       else out.u32(moves[SPACES[kind] as MovedSpace](index));
     }
-    out.copy(this.#writer, from, end);
+    out.copy(this.#writer, from, this.#end);
     return hints;
   }
 }

@@ -86,7 +86,9 @@ class Analysis implements Suspensions {
   readonly #indirectTypes: TypeIdx[] = [];
   readonly #edges: Edge[] = [];
   /** What nodes raise themselves: the bits of control tags. */
-  readonly #own = new Map<number, Set<number>>();
+  readonly #own = new Map<number, readonly number[]>();
+  /** Lists of one: most functions have one and the same. */
+  readonly #single = new Map<number, readonly number[]>();
   readonly #reasons: (Reason | Edge | null)[] = [];
   readonly #queue: number[] = [];
   readonly #unknown: number;
@@ -225,10 +227,15 @@ class Analysis implements Suspensions {
   #raise(node: number, bit: number, reason: Reason): void {
     const own = this.#own.get(node);
     if (own === undefined) {
-      this.#own.set(node, new Set([bit]));
+      let list = this.#single.get(bit);
+      if (list === undefined) {
+        list = [bit];
+        this.#single.set(bit, list);
+      }
+      this.#own.set(node, list);
       this.#reasons[node] = reason;
       this.#queue.push(node);
-    } else own.add(bit);
+    } else if (!own.includes(bit)) this.#own.set(node, [...own, bit]);
   }
 
   /** A `resume` is no way for more to come to this set: all it hands on is in it. */

@@ -10,14 +10,16 @@ const MAX_NESTED = 1024;
 const WINDOW = 64;
 const CONDITION = 12;
 
+const NO_BOUNDS: ReadonlyMap<number, number> = new Map();
+
 /**
  * The loops of a body, by the index of their `loop`, that provably run a small constant number of times and call nothing, and that
  * number. Known as such are loops that count in a local, from a constant on, up to one branch back.
  */
 export function boundedLoops(body: Expr): ReadonlyMap<number, number> {
-  const result = new Map<number, number>();
   const backs = onlyBranchesBack(body);
-  if (backs.size === 0) return result;
+  if (backs.size === 0) return NO_BOUNDS;
+  const result = new Map<number, number>();
   const ends = matching(body);
   const assignments = new Assignments(body);
   const open: { readonly end: number; readonly trips: number }[] = [];

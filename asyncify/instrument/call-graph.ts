@@ -2,6 +2,8 @@ import type { Instr } from '../binary/opcodes.ts';
 import type { FuncIdx, TypeIdx } from '../binary/types.ts';
 import type { ModuleInfo } from '../validate/index.ts';
 
+const NONE: readonly number[] = [];
+
 /**
  * Functions call functions. Behind them there are nodes for what a reference of a type may be, and for the bodies of the
  * continuations that there can be.
@@ -9,7 +11,7 @@ import type { ModuleInfo } from '../validate/index.ts';
 export class CallGraph {
   readonly #info: ModuleInfo;
   /** Functions come first. */
-  readonly #next: number[][] = [];
+  readonly #next: (readonly number[])[] = [];
   /** By canonical type, the functions of just that type that references can be of, and the types that declare it as their supertype. */
   readonly #members = new Map<number, { readonly funcs: number[]; readonly subTypes: Set<TypeIdx> }>();
   readonly #references = new Map<number, number>();
@@ -17,15 +19,17 @@ export class CallGraph {
 
   constructor(info: ModuleInfo) {
     this.#info = info;
-    for (let func = 0; func < info.funcTypes.length; func++) this.#next.push([]);
+    for (let func = 0; func < info.funcTypes.length; func++) this.#next.push(NONE);
     this.#collectMembers();
     info.landmarks.forEach((list, at) => {
-      const targets = new Set<number>();
+      let targets: Set<number> | null = null;
       for (const { instr } of list) {
         const target = this.target(instr);
-        if (target !== null) targets.add(target);
+        if (target === null) continue;
+        targets ??= new Set();
+        targets.add(target);
       }
-      this.#next[info.importedFuncs + at] = [...targets];
+      if (targets !== null) this.#next[info.importedFuncs + at] = [...targets];
     });
   }
 

@@ -17,6 +17,17 @@ const MOST = 65_536;
  * takes, in ROOM_UNITs: its own activation and the largest chain of functions below it that do not count.
  */
 export function nativeWeights(info: ModuleInfo): ReadonlyMap<FuncIdx, number> {
+  const known = found.get(info);
+  if (known !== undefined) return known;
+  const weights = findWeights(info);
+  found.set(info, weights);
+  return weights;
+}
+
+/** What has been found: a transform asks more than once. */
+const found = new WeakMap<ModuleInfo, ReadonlyMap<FuncIdx, number>>();
+
+function findWeights(info: ModuleInfo): ReadonlyMap<FuncIdx, number> {
   const graph = new CallGraph(info);
   const counting = graph.cycleBreakers();
   const chains = new Float64Array(graph.size);

@@ -51,6 +51,28 @@ interface AddedFunc {
   code: Code | ObjectBody | null;
 }
 
+/** Tells types apart. */
+function typeKey({ final, supers, comp }: SubType): string {
+  let key = `${final ? '' : 'open '}${supers.join()} ${comp.kind}`;
+  switch (comp.kind) {
+    case 'func':
+      for (const type of comp.params) key += ` ${valKey(type)}`;
+      key += ' ->';
+      for (const type of comp.results) key += ` ${valKey(type)}`;
+      return key;
+    case 'struct':
+      for (const { type, mutable } of comp.fields) key += `${mutable ? ' mut ' : ' '}${valKey(type)}`;
+      return key;
+    case 'array':
+      return `${key}${comp.field.mutable ? ' mut ' : ' '}${valKey(comp.field.type)}`;
+    case 'cont':
+      return `${key} ${comp.type}`;
+    default:
+      return comp satisfies never;
+  }
+}
+const valKey = (type: StorageType): string => (isRef(type) ? `(${type.nullable ? 'null ' : ''}${type.heap})` : type);
+
 /** The parts of the source module that lowering replaces; everything else is carried over. */
 export interface Replacements<F = Func>
   extends Pick<Module, 'tables' | 'tags' | 'globals' | 'exports' | 'elems' | 'datas' | 'imports'> {
@@ -122,7 +144,7 @@ export class Build {
 
   /** A type of output types, in a recursion group of its own; equal ones are made once. */
   addType(sub: SubType): TypeIdx {
-    const key = JSON.stringify(sub);
+    const key = typeKey(sub);
     const known = this.#typeKeys.get(key);
     if (known !== undefined) return known;
     this.#groups.push([sub]);
