@@ -17,7 +17,7 @@ export interface Budget {
   restore(kept: Kept): void;
   /** Whether the guest, having yielded, has used up its budget. */
   readonly spent: boolean;
-  /** How many polls it has passed since the budget was set; 0 where they are not counted. */
+  /** What it has used since the budget was set, which the last poll may exceed; 0 where nothing is counted. */
   readonly used: number;
 }
 
@@ -114,7 +114,7 @@ export class FuelBudget implements Budget {
   }
 
   get used(): number {
-    return Math.min(Math.max(this.#polls - 1 - this.#fuel.value - this.#reserve, 0), this.#polls);
+    return Math.max(this.#polls - 1 - this.#fuel.value - this.#reserve, 0);
   }
 }
 

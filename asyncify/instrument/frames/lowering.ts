@@ -15,6 +15,9 @@ import type { Stubs } from './stubs.ts';
 
 export type ResumeInstr = Extract<Instr, { op: 'resume' | 'resume_throw' | 'resume_throw_ref' }>;
 
+/** A single payment is far less. */
+const MOST_OWED = -(2 ** 30);
+
 /** The locals that tell how a `resume` ended: 0 or clause + 1, and the stack that suspended. */
 export interface Ended {
   readonly outcome: LocalIdx;
@@ -76,10 +79,10 @@ export class Lowering {
     return { locals: [], body: asm.out };
   }
 
-  /** Once there is none, no more is taken: it would come round to be much. */
+  /** Where very much is owed no more is taken: it would come round to be much. What a slice has used is told by all that is owed. */
   #pay(asm: Asm): void {
     const fuel = this.state.shared('fuel');
-    asm.globalGet(fuel).i32(0).do('i32.ge_s').open('if');
+    asm.globalGet(fuel).i32(MOST_OWED).do('i32.ge_s').open('if');
     asm
       .globalGet(fuel)
       .get(0 as LocalIdx)

@@ -69,7 +69,7 @@ export class GuestPort {
     // A call that is no task finds no host to yield to, and is not to ask at each poll.
     this.#left = this.#refuel(POLL_LIMIT);
     if (!this.isEmpty) this.#chunk.ended();
-    return Math.min(Math.max(polls - 1 - this.#left, 0), polls);
+    return Math.max(polls - 1 - this.#left, 0);
   }
 
   /** Whether it has passed all its polls; with `epoch` ones it is never empty. */
