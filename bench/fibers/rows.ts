@@ -48,7 +48,8 @@ export async function measureFibers(
 /** The first line of what a process said when it died that says why. */
 function reasonOf(stderr: string): string {
   const lines = stderr.split('\n').map((line) => line.replaceAll(/^[\s#]+/g, ''));
-  return lines.find((line) => /error|fatal|unimplemented|unreachable|failed/i.test(line)) ?? 'without a word';
+  const first = (what: RegExp): string | undefined => lines.find((line) => what.test(line));
+  return first(/unimplemented|unreachable|check failed|out of memory/i) ?? first(/error|fatal/i) ?? 'without a word';
 }
 
 /** The mean over the programs that have both. */
