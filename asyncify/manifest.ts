@@ -258,7 +258,10 @@ export function describeOutput(
   };
 }
 
-function describeHost({ module, importedFuncs, memories, importedMemories }: ModuleInfo, host: HostedAs): HostManifest {
+function describeHost(
+  { module, importedFuncs, memories, importedMemories, landmarks }: ModuleInfo,
+  host: HostedAs,
+): HostManifest {
   const imported = importsOf(module, 'memory');
   const exported = (index: number): string | null =>
     module.exports.find((entry) => entry.kind === 'memory' && entry.index === index)?.name ?? null;
@@ -279,8 +282,8 @@ function describeHost({ module, importedFuncs, memories, importedMemories }: Mod
         export: index < importedMemories ? null : exported(index),
       };
     }),
-    nativeWaits: module.funcs.some(({ body }) =>
-      body.some((instr) => isWait(instr) && memories[instr.memarg.memory]?.shared === true),
+    nativeWaits: landmarks.some((list) =>
+      list.some(({ instr }) => isWait(instr) && memories[instr.memarg.memory]?.shared === true),
     ),
   };
 }

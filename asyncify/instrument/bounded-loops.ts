@@ -117,35 +117,61 @@ function onlyBranchesBack(body: Expr): ReadonlyMap<number, number> {
     if (simple === null || label !== 0 || found.has(target)) excluded.add(target);
     else found.set(target, simple);
   };
-  body.forEach((instr, index) => {
-    if ('block' in instr) {
-      if (instr.op === 'try_table') for (const { label } of instr.catches) branch(label, null);
-      open.push(index);
-      if (instr.op === 'loop') loops.push(index);
-    } else if (instr.op === 'end') {
-      const closed = open.pop();
-      if (closed === loops.at(-1)) loops.pop();
-    } else if (CALLS.has(instr.op)) {
-      for (const loop of loops) excluded.add(loop);
-      loops = [];
-    } else if ('labels' in instr) for (const label of new Set(instr.labels)) branch(label, null);
-    else if ('cast' in instr) branch(instr.cast.label, null);
-    else if ('label' in instr) branch(instr.label, instr.op === 'br_if' ? index : null);
-  });
+  for (let index = 0; index < body.length; index++) {
+    const instr = body[index] as Instr;
+    switch (instr.op) {
+      case 'try_table':
+        for (const { label } of instr.catches) branch(label, null);
+        open.push(index);
+        break;
+      case 'loop':
+        loops.push(index);
+        open.push(index);
+        break;
+      case 'block':
+      case 'if':
+      case 'try':
+        open.push(index);
+        break;
+      case 'end': {
+        const closed = open.pop();
+        if (closed === loops.at(-1)) loops.pop();
+        break;
+      }
+      case 'call':
+      case 'call_ref':
+      case 'call_indirect':
+      case 'suspend':
+      case 'switch':
+      case 'resume':
+      case 'resume_throw':
+      case 'resume_throw_ref':
+        for (const loop of loops) excluded.add(loop);
+        loops = [];
+        break;
+      case 'br_table':
+        for (const label of new Set(instr.labels)) branch(label, null);
+        break;
+      case 'br_on_cast':
+      case 'br_on_cast_fail':
+        branch(instr.cast.label, null);
+        break;
+      case 'br_if':
+        branch(instr.label, index);
+        break;
+      case 'br':
+      case 'br_on_null':
+      case 'br_on_non_null':
+      case 'rethrow':
+      case 'delegate':
+        branch(instr.label, null);
+        break;
+      default:
+    }
+  }
   for (const loop of excluded) found.delete(loop);
   return found;
 }
-
-const CALLS: ReadonlySet<string> = new Set([
-  'call',
-  'call_ref',
-  'call_indirect',
-  'suspend',
-  'switch',
-  'resume',
-  'resume_throw',
-  'resume_throw_ref',
-]);
 
 const assigns = (instr: Instr, local: LocalIdx): boolean =>
   (instr.op === 'local.set' || instr.op === 'local.tee') && instr.local === local;

@@ -151,9 +151,9 @@ export class Walk implements WalkState {
   /** Pops operands of these types, the last one first. */
   popAll(types: readonly ValType[]): void {
     const { operands } = this;
-    const floor = operands.length - this.require(types);
-    operands.length = floor;
-    if (floor < this.low) this.low = floor;
+    // One by one: engines take longer to set a length.
+    for (let held = this.require(types); held > 0; held--) operands.pop();
+    if (operands.length < this.low) this.low = operands.length;
   }
 
   /** Pops operands of these types and pushes the types: what a branch that is not taken does. */
@@ -246,8 +246,7 @@ export class Walk implements WalkState {
     const { operands } = this;
     const count = operands.length - height;
     if (count > results.length || (count < results.length && !this.#top.unreachable)) this.#mismatch(results, 'block');
-    this.require(results);
-    operands.length = height;
+    for (let held = this.require(results); held > 0; held--) operands.pop();
     if (height < this.low) this.low = height;
   }
 

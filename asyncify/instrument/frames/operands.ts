@@ -52,7 +52,8 @@ export class Operands {
   }
   /** Forgets the operands above a height: the code emitted consumed them. */
   truncate(height: number): void {
-    this.#entries.length = Math.min(this.#entries.length, height);
+    // One by one: engines take longer to set a length.
+    while (this.#entries.length > height) this.#entries.pop();
   }
   /** Drops the top operand; true where nothing needs to be emitted for that. */
   dropUnmade(): boolean {

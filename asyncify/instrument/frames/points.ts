@@ -195,16 +195,39 @@ function simpleLoops(body: Expr): ReadonlySet<number> {
   const other = (label: number): void => {
     result.delete(stack[stack.length - 1 - label] ?? -1);
   };
-  body.forEach((instr, index) => {
-    if ('block' in instr) {
-      stack.push(index);
-      if (instr.op === 'loop' && instr.block.kind !== 'type') result.add(index);
-      if (instr.op === 'try_table') for (const clause of instr.catches) other(clause.label + 1);
-    } else if (instr.op === 'end') stack.pop();
-    else if ('cast' in instr) other(instr.cast.label);
-    else if ('handlers' in instr) {
-      for (const handler of instr.handlers) if (handler.kind === 'label') other(handler.label);
-    } else if ('label' in instr && instr.op !== 'br' && instr.op !== 'br_if') other(instr.label);
-  });
+  for (let index = 0; index < body.length; index++) {
+    const instr = body[index] as Instr;
+    switch (instr.op) {
+      case 'loop':
+        stack.push(index);
+        if (instr.block.kind !== 'type') result.add(index);
+        break;
+      case 'try_table':
+        stack.push(index);
+        for (const clause of instr.catches) other(clause.label + 1);
+        break;
+      case 'block':
+      case 'if':
+        stack.push(index);
+        break;
+      case 'end':
+        stack.pop();
+        break;
+      case 'br_on_cast':
+      case 'br_on_cast_fail':
+        other(instr.cast.label);
+        break;
+      case 'br_on_null':
+      case 'br_on_non_null':
+        other(instr.label);
+        break;
+      case 'resume':
+      case 'resume_throw':
+      case 'resume_throw_ref':
+        for (const handler of instr.handlers) if (handler.kind === 'label') other(handler.label);
+        break;
+      default:
+    }
+  }
   return result;
 }
