@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { POLL_LIMIT } from './budget.ts';
-import { CallPace, Chunk, paced } from './pace.ts';
+import { Chunk, paced } from './pace.ts';
 
 describe('paced', () => {
   it.each([
@@ -41,60 +41,5 @@ describe('Chunk', () => {
     } finally {
       clock.mockRestore();
     }
-  });
-});
-
-describe('CallPace', () => {
-  /** Calls that take so long each, one after the other. @returns for each whether the clock was looked at after it */
-  function calls(run: (called: (times: number, milliseconds: number) => boolean[], pace: CallPace) => void): void {
-    let time = 1;
-    const clock = vi.spyOn(performance, 'now').mockImplementation(() => time);
-    try {
-      const pace = new CallPace();
-      pace.begin();
-      run((times, milliseconds) => {
-        return Array.from({ length: times }, () => {
-          time += milliseconds;
-          return pace.look() === time;
-        });
-      }, pace);
-    } finally {
-      clock.mockRestore();
-    }
-  }
-  const all = (looks: readonly boolean[]): boolean => looks.every((looked) => looked);
-
-  it('looks after each of the first calls, and after one in four once a thousand were quick', () => {
-    calls((called) => {
-      expect(all(called(1001, 0.001))).toBe(true);
-      expect(called(9, 0.001)).toEqual([true, false, false, false, true, false, false, false, true]);
-    });
-  });
-
-  it('looks after each call that takes long', () => {
-    calls((called) => expect(all(called(5000, 1))).toBe(true));
-  });
-
-  it('lets three at most go by that take long after many quick ones, and none after that', () => {
-    calls((called) => {
-      called(1002, 0.001);
-      expect(called(4, 50)).toEqual([false, false, false, true]);
-      expect(all(called(100, 50))).toBe(true);
-      expect(all(called(1000, 0.001))).toBe(true);
-      expect(called(2, 0.001)).toEqual([true, false]);
-    });
-  });
-
-  it('looks after the first call when the guest runs again, and notices what has gone by before', () => {
-    calls((called, pace) => {
-      called(1003, 0.001);
-      pace.end();
-      pace.begin();
-      expect(called(2, 0.001)).toEqual([true, false]);
-      called(1, 50);
-      pace.end();
-      pace.begin();
-      expect(all(called(500, 0.001))).toBe(true);
-    });
   });
 });

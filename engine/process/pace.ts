@@ -33,51 +33,6 @@ export class Looks {
   }
 }
 
-/** What calls of imports take at most, with what is computed between them, to be quick: milliseconds from one look at the clock to the next. */
-const QUICK = 1;
-/** So many looks in a row have to find that, one after each call, before calls go by; and of how many the clock is then looked at after one. */
-const TRIAL = 1000;
-const CALLS = 4;
-
-/**
- * After which calls of imports the clock is looked at: it takes longer than a quick call does. Any call may suddenly take long, so three at
- * most go by, and none among the thousand after one that was found so.
- */
-export class CallPace {
-  /** Calls that go by before the next look. */
-  #unseen = 0;
-  /** Looks until calls may go by. */
-  #trial = TRIAL;
-  /** The last look; NaN: there was none since the guest has begun to run. */
-  #since = Number.NaN;
-
-  /** The guest begins to run. */
-  begin(): void {
-    this.#unseen = 0;
-    this.#since = Number.NaN;
-  }
-
-  /** A call is over. @returns the time; 0: this one goes by */
-  look(): number {
-    if (this.#unseen > 0) {
-      this.#unseen--;
-      return 0;
-    }
-    const time = now();
-    const took = time - this.#since;
-    this.#since = time;
-    if (took >= QUICK) this.#trial = TRIAL;
-    else if (this.#trial === 0) this.#unseen = CALLS - 1;
-    else if (took < QUICK) this.#trial--;
-    return time;
-  }
-
-  /** The guest has stopped running: what has gone by since the last look counts as well. */
-  end(): void {
-    if (this.#trial === 0 && now() - this.#since >= QUICK) this.#trial = TRIAL;
-  }
-}
-
 /** The polls that a guest passes before it is looked whether its host needs a turn. */
 export class Chunk {
   readonly #time: number;

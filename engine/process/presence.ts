@@ -2,10 +2,11 @@ import { type RunningHost, runningHost, type SuspendableImport, setRunning } fro
 import type { WaitingCall } from './blocking.ts';
 import type { Budget } from './budget.ts';
 import { leaveByTrap, trapEnded } from './errors.ts';
+import { now } from './event-loop.ts';
 import type { Doom } from './fate.ts';
 import type { Guest } from './guest.ts';
 import { Invocations } from './invocations.ts';
-import { CallPace, Looks } from './pace.ts';
+import { Looks } from './pace.ts';
 import type { Deadlines } from './time-limits.ts';
 
 /** What the presence of a thread's guest needs of the thread. */
@@ -33,7 +34,6 @@ export class Presence implements RunningHost {
   readonly invocations: Invocations;
   /** How many polls the guest passes until it is looked whether it is to end. */
   readonly looks = new Looks();
-  readonly #calls = new CallPace();
   readonly #thread: Present;
   /** What runs the guest whose import runs this one. */
   #outer: RunningHost | null = null;
@@ -77,12 +77,10 @@ export class Presence implements RunningHost {
     this.#before = innermost;
     innermost = this;
     setRunning(this);
-    this.#calls.begin();
     limits?.enter();
   }
 
   leave(): void {
-    this.#calls.end();
     this.#thread.limits?.leave();
     innermost = this.#before;
     setRunning(this.#outer);
@@ -121,7 +119,7 @@ export class Presence implements RunningHost {
   }
 
   returned(): void {
-    const time = this.#due === NEVER ? 0 : this.#calls.look();
+    const time = this.#due === NEVER ? 0 : now();
     if (time >= this.#due) {
       this.#isLate = time >= this.#until;
       this.#thread.budget.request();

@@ -33,12 +33,6 @@ async function run(
   return { status, log: launched.log, count };
 }
 
-/** The same after many that are quick. */
-const AFTER_QUICK = `(func $row ${'(call $call (i32.const 0))'.repeat(CALLS)})
-  (func $quick (local $n i32) (loop $again (call $call (i32.const 1))
-    (br_if $again (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 5000)))))
-  (func (export "_start") (block $caught (try_table (catch_all $caught) (call $quick) (call $row))) (call $log (i32.const 1)))`;
-
 describe.each<Poll>(['fuel', 'epoch'])(
   'host functions that take long, one after the other, with %s polls',
   (yields) => {
@@ -71,23 +65,6 @@ describe.each<Poll>(['fuel', 'epoch'])(
       });
       expect(state).toBe('suspended');
       expect(after).toBeLessThan(CALLS / 2);
-    });
-
-    it('do not keep it from its end by a time limit after many that are quick', async () => {
-      let count = 0;
-      const { process, log } = await launch(AFTER_QUICK, {
-        limits: { cpu: 100 },
-        transform: { linking: 'closed', yields },
-        call: (isQuick) => {
-          if (isQuick === 1) return;
-          count++;
-          spend(TIME);
-        },
-      });
-      process.start();
-      expect(await process.wait()).toEqual({ kind: 'timed-out', limit: 'cpu' });
-      expect(log).toEqual([]);
-      expect(count).toBeLessThan(CALLS / 2);
     });
   },
 );
