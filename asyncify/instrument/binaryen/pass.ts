@@ -111,11 +111,11 @@ function attempt(binaryen: Binaryen, prepared: Prepared, options: PassOptions): 
       module.removeExport(`asyncify_${name}`);
     }
     options.onStep('optimize');
-    // Each body has one caller, its stub, and becomes part of it: that is all there is to inline.
+    // Each body has one caller, its stub, and becomes part of it: that is all there is to inline. It also saves native stack.
     binaryen.setAlwaysInlineMaxSize(0);
     binaryen.setFlexibleInlineMaxSize(0);
     binaryen.setOneCallerInlineMaxSize(UNLIMITED);
-    module.runPasses([...(optimizeLevel > 0 ? TIDYING : []), 'remove-unused-module-elements']);
+    module.runPasses([...(optimizeLevel > 0 ? TIDYING : ['inlining']), 'remove-unused-module-elements']);
     options.onStep('finish');
     return restored(decode(module.emitBinary()), source);
   } finally {
