@@ -88,12 +88,18 @@ describe.each(VARIANTS)(
     it('repl: survives SIGINT at its prompt, and abandons a computation', async () => {
       using guest = start('repl');
       await guest.until('out', '> ');
-      guest.kill('SIGINT');
-      await guest.until('out', '(interrupted)\n> ');
+      // One that comes behind the prompt, but before the guest reads, interrupts no call: as natively.
+      const interruptPrompt = async (times: number): Promise<void> => {
+        for (let round = 0; round < 100 && guest.out.split('(interrupted)\n> ').length <= times; round++) {
+          guest.kill('SIGINT');
+          await sleep(100);
+        }
+        await guest.until('out', '(interrupted)\n> ', times);
+      };
+      await interruptPrompt(1);
       guest.type('6*7\n');
       await guest.until('out', '42\n> ');
-      guest.kill('SIGINT');
-      await guest.until('out', '(interrupted)\n> ', 2);
+      await interruptPrompt(guest.out.split('(interrupted)\n> ').length);
       guest.type('sum 1000000000000\n');
       // Whether it has read the line by now is not to be seen.
       for (let round = 0; round < 100 && !guest.out.includes('error: interrupted'); round++) {
